@@ -1,0 +1,1 @@
+"""The blog: HTTP, commands that write normalized rows and events, queries that read the projections."""

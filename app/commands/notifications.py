@@ -1,0 +1,146 @@
+"""Marking notifications read, and writing those of a new post for all who follow its author.
+
+The API calls the former, the worker the latter. What is to be announced stands in PostgreSQL with the last subscriber
+reached, so a worker that dies in the middle is continued by the next.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from app.command_store import CommandStore, Committed, Transaction
+from app.errors import NotificationNotFound
+from app.events import AllNotificationsRead, NotificationRead, NotificationsSent
+from app.ids import new_id
+from app.models import Notification
+
+# One worker takes one announcement; the post's row is locked against deletion while its notifications are written.
+_TAKE = """
+SELECT a.post_id, a.author_id, a.message, a.last_subscriber_id, a.created_at
+FROM announcements a
+JOIN posts p ON p.id = a.post_id
+ORDER BY a.created_at, a.post_id
+LIMIT 1
+FOR UPDATE OF a SKIP LOCKED
+FOR KEY SHARE OF p SKIP LOCKED
+"""
+
+_REACH = """
+SELECT s.subscriber_id
+FROM subscriptions s
+WHERE s.target_user_id = $1
+  AND s.created_at <= $2
+  AND s.subscriber_id > coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
+ORDER BY s.subscriber_id
+LIMIT $4
+"""
+
+_SEND = """
+INSERT INTO notifications (id, user_id, post_id, message)
+SELECT n.id, n.user_id, $3, $4
+FROM unnest($1::uuid[], $2::uuid[]) AS n (id, user_id)
+ON CONFLICT (post_id, user_id) DO NOTHING
+"""
+
+_GO_ON = "UPDATE announcements SET last_subscriber_id = $2 WHERE post_id = $1"
+_FINISH = "DELETE FROM announcements WHERE post_id = $1"
+
+_READ_ALL = """
+WITH changed AS (
+    UPDATE notifications SET is_read = true WHERE user_id = $1 AND NOT is_read RETURNING 1
+)
+
+SELECT count(*) AS changed FROM changed
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadNotification:
+    """Mark one of the user's notifications read; twice is as good as once."""
+
+    notification_id: UUID
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAllNotifications:
+    """Mark all of the user's notifications read."""
+
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendNotifications:
+    """Notify up to `chunk` more subscribers of the post that has waited longest."""
+
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadState:
+    """A notification and whether it is read."""
+
+    id: UUID
+    is_read: bool
+
+
+async def read_notification(store: CommandStore, command: ReadNotification) -> Committed[ReadState]:
+    """Mark it read; raises NotificationNotFound when it isn't the user's."""
+
+    async def work(transaction: Transaction) -> ReadState:
+        own = Notification.filter(id=command.notification_id, user_id=command.user_id)
+        if await own.filter(is_read=False).using_db(transaction.connection).update(is_read=True):
+            transaction.record(
+                NotificationRead(subject_id=command.notification_id, actor_id=command.user_id),
+            )
+        elif not await own.using_db(transaction.connection).exists():
+            raise NotificationNotFound
+        return ReadState(id=command.notification_id, is_read=True)
+
+    return await store.transact(work)
+
+
+async def read_all_notifications(store: CommandStore, command: ReadAllNotifications) -> Committed[int]:
+    """Mark all read and return how many were not."""
+
+    async def work(transaction: Transaction) -> int:
+        changed: int = (await transaction.fetch(_READ_ALL, command.user_id))[0]["changed"]
+        if changed:
+            transaction.record(AllNotificationsRead(subject_id=command.user_id, actor_id=command.user_id))
+        return changed
+
+    return await store.transact(work)
+
+
+async def send_notifications(store: CommandStore, command: SendNotifications) -> Committed[bool]:
+    """Write one chunk and return whether there was anything to announce."""
+
+    async def work(transaction: Transaction) -> bool:
+        waiting = await transaction.fetch(_TAKE)
+        if waiting:
+            await _send_chunk(transaction, waiting[0], command.chunk)
+        return bool(waiting)
+
+    return await store.transact(work)
+
+
+async def _send_chunk(transaction: Transaction, announcement: dict[str, Any], chunk: int) -> None:
+    post_id, last = announcement["post_id"], announcement["last_subscriber_id"]
+    rows = await transaction.fetch(_REACH, announcement["author_id"], announcement["created_at"], last, chunk)
+    subscribers = [row["subscriber_id"] for row in rows]
+    if subscribers:
+        ids = [new_id() for _ in subscribers]
+        await transaction.fetch(_SEND, ids, subscribers, post_id, announcement["message"])
+    finished = len(subscribers) < chunk
+    if finished:
+        await transaction.fetch(_FINISH, post_id)
+    else:
+        await transaction.fetch(_GO_ON, post_id, subscribers[-1])
+    transaction.record(
+        NotificationsSent(
+            subject_id=post_id,
+            actor_id=announcement["author_id"],
+            after=last,
+            upto=subscribers[-1] if subscribers else last or UUID(int=0),
+        )
+    )

@@ -1,0 +1,106 @@
+"""Connections to PostgreSQL: Tortoise for commands, asyncpg pools for queries and for the worker.
+
+main, the worker and the CLI open them; what runs in a transaction belongs to app.command_store.
+"""
+
+import asyncio
+from typing import Any, TypeAlias
+
+import asyncpg
+from tortoise.backends.asyncpg.client import AsyncpgDBClient
+from tortoise.context import TortoiseContext, _current_context
+
+from app.dsn import connection_parts
+from app.settings import Settings, settings
+
+#: The role under which queries run: SELECT on read_* tables and checkpoints, nothing else.
+READER_ROLE = "inkfold_reader"
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+
+def tortoise_config(dsn: str, *, pool_size: int = 2, statement_timeout_seconds: float = 0) -> dict[str, Any]:
+    """Return Tortoise's configuration for the normalized models, as `aerich` and the command side need it."""
+    credentials = connection_parts(dsn) | {
+        "minsize": 1,
+        "maxsize": pool_size,
+        "server_settings": _session("inkfold-commands", statement_timeout_seconds),
+    }
+    return {
+        "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
+        "apps": {"blog": {"models": ["app.models", "aerich.models"], "default_connection": "default"}},
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+async def open_commands(config: Settings) -> TortoiseContext:
+    """Open the models' connections; close the returned context with `close_connections()`."""
+    models = TortoiseContext()
+    connections = tortoise_config(
+        config.database_url,
+        pool_size=config.command_pool_size,
+        statement_timeout_seconds=config.statement_timeout_seconds,
+    )
+
+    async def init() -> None:
+        bind_models(models)
+        await models.init(config=connections)
+
+    await asyncio.create_task(init())
+    return models
+
+
+def bind_models(models: TortoiseContext) -> None:
+    """Let the models in the running task use these connections. Only for a task made for that purpose."""
+    _current_context.set(models)
+
+
+async def expire_connections(models: TortoiseContext) -> None:
+    """Have new connections opened: one of them broke, and the others are likely as dead."""
+    client = models.db()
+    if isinstance(client, AsyncpgDBClient):
+        await client._expire_connections()  # noqa: SLF001 - Tortoise has no public name for it
+
+
+async def open_query_pool(config: Settings) -> Pool:
+    """Open the pool that queries use: read only, under the reader role."""
+    return await asyncpg.create_pool(
+        config.database_url,
+        min_size=1,
+        max_size=config.query_pool_size,
+        server_settings=_session("inkfold-queries", config.statement_timeout_seconds)
+        | {"role": READER_ROLE, "default_transaction_read_only": "on"},
+    )
+
+
+async def open_worker_pool(config: Settings) -> Pool:
+    """Open the worker's pool, for all but folding."""
+    return await asyncpg.create_pool(
+        config.database_url, min_size=1, max_size=4, server_settings=_session("inkfold-worker", 0)
+    )
+
+
+async def connect_folding(config: Settings) -> "asyncpg.Connection[asyncpg.Record]":
+    """Connect for folding; a worker that stops in the middle of a step loses its transaction after 2 s."""
+    return await asyncpg.connect(
+        config.database_url,
+        server_settings=_session("inkfold-folding", 0)
+        | {"lock_timeout": "2s", "idle_in_transaction_session_timeout": "2s"},
+    )
+
+
+def _session(name: str, statement_timeout_seconds: float) -> dict[str, str]:
+    return {
+        "application_name": name,
+        "TimeZone": "UTC",
+        "jit": "off",
+        "statement_timeout": str(int(statement_timeout_seconds * 1000)),
+        "idle_in_transaction_session_timeout": "10s",
+    }
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TORTOISE_ORM":  # asked for by the aerich command line, see pyproject.toml
+        return tortoise_config(settings().database_url)
+    raise AttributeError(name)

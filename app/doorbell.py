@@ -1,0 +1,77 @@
+"""The doorbell: tells the arq worker that there is something to fold or to announce.
+
+It carries no work: that stands in PostgreSQL, and the worker's sweep finds it if no bell rang. Rung after commit by
+the command store; a Redis that is down makes no command fail.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+
+QUEUE: Final = "inkfold:jobs"
+FOLD: Final = "fold_events"
+ANNOUNCE: Final = "announce_posts"
+
+_ENQUEUE_SECONDS = 1.0
+_REST_SECONDS = 0.5
+
+
+def generation_key(job: str) -> str:
+    """Return the Redis key that counts how many times `job` has begun."""
+    return f"inkfold:generation:{job}"
+
+
+def serialize(job: Mapping[str, Any]) -> bytes:
+    """Write an arq job as JSON: whoever can write to Redis must not be able to run code here."""
+    return orjson.dumps(job)
+
+
+def deserialize(data: bytes) -> dict[str, Any]:
+    """Read an arq job from JSON; arq's own positional arguments come back as lists."""
+    job: dict[str, Any] = orjson.loads(data)
+    return job
+
+
+class Doorbell:
+    """Rings coalesce: while one is on its way, others join it. Run `ringing` as a task for as long as it is used."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+        self._wanted: set[str] = set()
+        self._awake = asyncio.Event()
+
+    def ring(self, job: str) -> None:
+        """Have `job` run soon; returns at once."""
+        self._wanted.add(job)
+        self._awake.set()
+
+    async def ringing(self) -> None:
+        """Enqueue what was rung for, until cancelled."""
+        while True:
+            await self._awake.wait()
+            self._awake.clear()
+            wanted, self._wanted = self._wanted, set()
+            try:
+                async with asyncio.timeout(_ENQUEUE_SECONDS):
+                    for job in sorted(wanted, reverse=True):
+                        await enqueue(self._redis, job)
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("Redis did not take the wake-up (%s); the worker's sweep will do it.", error)
+                await asyncio.sleep(_REST_SECONDS)
+
+
+async def enqueue(redis: ArqRedis, job: str) -> None:
+    """Enqueue `job` unless it waits already.
+
+    The job id carries a generation that the job increments before it looks at the database: an id that is taken
+    belongs to a job that has not looked yet, and will see what the caller has committed.
+    """
+    generation = await redis.get(generation_key(job))
+    await redis.enqueue_job(job, _job_id=f"{job}:{int(generation or 0)}", _queue_name=QUEUE)

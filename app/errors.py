@@ -1,0 +1,131 @@
+"""What can be refused or go wrong, as exceptions with a status, a slug and a sentence. app.api.problems answers them.
+
+InkfoldError
+├── Refused (4xx): InvalidInput, Unauthenticated, Forbidden, NotFound…, Conflict, PreconditionFailed
+└── Unavailable (503): Overloaded, ProjectionLagging, StoreUnreachable
+"""
+
+from typing import ClassVar
+
+
+class InkfoldError(Exception):
+    """The class docstring of each leaf is the default detail."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Internal error"
+    retry_after_seconds: ClassVar[int | None] = None
+
+    def __init__(self, detail: str | None = None, *, field: str | None = None) -> None:
+        self.detail = detail or (type(self).__doc__ or "").strip()
+        self.field = field
+        super().__init__(self.detail)
+
+
+class InvalidInput(InkfoldError):
+    """The request does not fit."""
+
+    status, slug, title = 422, "invalid-input", "Invalid input"
+
+
+class InvalidCursor(InvalidInput):
+    """This cursor was not made for this list. Begin again without a cursor."""
+
+    slug, title = "invalid-cursor", "Invalid cursor"
+
+
+class SelfSubscription(InvalidInput):
+    """Nobody can subscribe to oneself."""
+
+    slug, title = "self-subscription", "Self-subscription"
+
+
+class Unauthenticated(InkfoldError):
+    """Sign in and send the access token as `Authorization: Bearer …`."""
+
+    status, slug, title = 401, "unauthenticated", "Not signed in"
+
+
+class InvalidCredentials(Unauthenticated):
+    """The username, e-mail address or password is wrong."""
+
+    slug, title = "invalid-credentials", "Invalid credentials"
+
+
+class InvalidRefreshToken(Unauthenticated):
+    """The refresh token is unknown, expired or already used. Sign in again."""
+
+    slug, title = "invalid-refresh-token", "Invalid refresh token"
+
+
+class NotTheAuthor(InkfoldError):
+    """Only its author may change a post."""
+
+    status, slug, title = 403, "not-the-author", "Not the author"
+
+
+class NotFound(InkfoldError):
+    """There is no such thing here."""
+
+    status, slug, title = 404, "not-found", "Not found"
+
+
+class PostNotFound(NotFound):
+    """There is no such post."""
+
+    slug, title = "post-not-found", "Post not found"
+
+
+class UserNotFound(NotFound):
+    """There is no such user."""
+
+    slug, title = "user-not-found", "User not found"
+
+
+class NotificationNotFound(NotFound):
+    """There is no such notification among yours."""
+
+    slug, title = "notification-not-found", "Notification not found"
+
+
+class UsernameTaken(InkfoldError):
+    """This username is taken, perhaps in other letter case."""
+
+    status, slug, title = 409, "username-taken", "Username taken"
+
+
+class EmailTaken(InkfoldError):
+    """This e-mail address is registered already."""
+
+    status, slug, title = 409, "email-taken", "E-mail address taken"
+
+
+class PreconditionFailed(InkfoldError):
+    """The post was changed meanwhile. Read it again and send its new ETag."""
+
+    status, slug, title = 412, "precondition-failed", "Precondition failed"
+
+
+class Unavailable(InkfoldError):
+    """Part of the service can't be reached. Try again."""
+
+    status, slug, title = 503, "unavailable", "Temporarily unavailable"
+    retry_after_seconds = 1
+
+
+class Overloaded(Unavailable):
+    """Too much is waiting already. Try again."""
+
+    slug, title = "overloaded", "Overloaded"
+
+
+class ProjectionLagging(Unavailable):
+    """What you wrote is stored but not readable yet. Try again, or send `Prefer: stale` for what there is."""
+
+    slug, title = "projection-lagging", "Projection lagging"
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection to the database broke while the change was being stored. Look before you repeat it."""
+
+    slug, title = "outcome-unknown", "Outcome unknown"

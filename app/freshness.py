@@ -1,0 +1,187 @@
+"""Freshness: makes a query wait until what it reads reflects what its client may expect.
+
+The API calls `answer`. Snapshots of the projections reach it by a Redis message after each step, and by polling while
+someone waits. It never writes, and never reads anything but checkpoints.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final, Generic, Protocol, TypeVar, runtime_checkable
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.errors import InvalidInput, ProjectionLagging
+from app.queries.reader import Reader
+from projections.engine.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+#: Redis channel on which the worker says, after each step, which projection reflects which snapshot.
+STEPS: Final = "inkfold:steps"
+
+_POLL_SECONDS = 0.02
+_RECONNECT_SECONDS = 0.5
+#: How long a list may wait for rows that are on their way, before it is answered as it is.
+_SETTLE_SECONDS = 1.0
+
+_CHECKPOINTS = "SELECT projection, snapshot::text, pg_current_snapshot()::text AS now FROM checkpoint"
+_LAG = """
+SELECT pg_current_snapshot()::text AS now, coalesce(bool_or(behind), true) AS behind
+FROM read_lag
+WHERE projection = ANY ($1::text[])
+"""
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+class Query(Protocol[T_co]):
+    """A screen: the projections it reads, and how. None means that there is no such thing."""
+
+    reads: ClassVar[tuple[str, ...]]
+
+    async def fetch(self, reader: Reader) -> T_co | None:
+        """Read the screen."""
+        ...
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A query that can tell whether more of its rows are on their way."""
+
+    def settled(self, page: object) -> bool:
+        """Say whether the page is complete."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh(Generic[T]):
+    """An answer; `stale` when it may lack what the client wrote, because the client preferred not to wait."""
+
+    value: T | None
+    stale: bool
+
+
+class Freshness:
+    """Knows how far each projection has come. One per process; run `listening` as a task while it is used."""
+
+    def __init__(self, redis: Redis, reader: Reader, *, wait_seconds: float) -> None:
+        self._redis = redis
+        self._reader = reader
+        self._wait = wait_seconds
+        self._reached: dict[str, Snapshot] = {}
+        self._moved = asyncio.Event()
+        self._polling = asyncio.Lock()
+
+    async def answer(
+        self,
+        query: Query[T],
+        *,
+        tokens: Sequence[int] = (),
+        confirm: bool = False,
+        accept_stale: bool = False,
+    ) -> Fresh[T]:
+        """Fetch `query` once its projections reflect the transactions `tokens`.
+
+        With `confirm`, they must reflect all that is committed now. An answer None is given only when that is so too.
+        Raises ProjectionLagging past the wait limit, unless `accept_stale`; InvalidInput for a token of the future.
+        """
+        stale = False
+        try:
+            if confirm:
+                await self._confirm(query.reads)
+            if tokens:
+                await self._reach(query.reads, lambda snapshot: all(map(snapshot.sees, tokens)), tokens)
+        except ProjectionLagging:
+            if not accept_stale:
+                raise
+            stale = True
+        value = await query.fetch(self._reader)
+        if value is None and not stale:
+            try:
+                await self._confirm(query.reads)
+            except ProjectionLagging:
+                if not accept_stale:
+                    raise
+                stale = True
+            value = await query.fetch(self._reader)
+        if value is not None and isinstance(query, Settling):
+            value = await self._settle(query, value)
+        return Fresh(value, stale)
+
+    def reached(self, projection: str) -> Snapshot | None:
+        """Return the newest snapshot that the projection is known to reflect."""
+        return self._reached.get(projection)
+
+    async def listening(self) -> None:
+        """Take in the worker's messages, until cancelled; reconnects for as long as Redis is away."""
+        while True:
+            try:
+                async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
+                    await channel.subscribe(STEPS)
+                    async for message in channel.listen():
+                        self._take(orjson.loads(message["data"]))
+            except (RedisError, OSError) as error:
+                log.warning("Not listening to Redis (%s); polling PostgreSQL where someone waits.", error)
+                await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _confirm(self, projections: Sequence[str]) -> None:
+        """Wait until the projections reflect everything that is committed now; without lag, one small statement."""
+        row = await self._reader.fetchrow(_LAG, list(projections))
+        if row is not None and row["behind"]:
+            now = Snapshot.parse(row["now"])
+            await self._reach(projections, lambda snapshot: snapshot.covers(now))
+
+    async def _settle(self, query: Query[T], value: T) -> T:
+        deadline = asyncio.get_running_loop().time() + _SETTLE_SECONDS
+        while isinstance(query, Settling) and not query.settled(value):
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+            await self._next_move(min(left, _POLL_SECONDS))
+            value = await query.fetch(self._reader) or value
+        return value
+
+    async def _reach(
+        self, projections: Sequence[str], enough: Callable[[Snapshot], bool], tokens: Sequence[int] = ()
+    ) -> None:
+        try:
+            async with asyncio.timeout(self._wait):
+                while not self._all(projections, enough):
+                    moved = self._moved
+                    await self._poll(tokens)
+                    if not self._all(projections, enough):
+                        await self._next_move(_POLL_SECONDS, moved)
+        except TimeoutError as error:
+            raise ProjectionLagging from error
+
+    def _all(self, projections: Sequence[str], enough: Callable[[Snapshot], bool]) -> bool:
+        return all(name in self._reached and enough(self._reached[name]) for name in projections)
+
+    async def _next_move(self, seconds: float, moved: asyncio.Event | None = None) -> None:
+        try:
+            await asyncio.wait_for((moved or self._moved).wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _poll(self, tokens: Sequence[int]) -> None:
+        """Read the checkpoints, one poll at a time for all who wait."""
+        async with self._polling:
+            rows = await self._reader.fetch(_CHECKPOINTS)
+        for row in rows:
+            if any(token >= Snapshot.parse(row["now"]).xmax for token in tokens):
+                raise InvalidInput("This token was not given by this service.", field="Consistency-Token")
+        self._take({row["projection"]: row["snapshot"] for row in rows})
+
+    def _take(self, snapshots: dict[str, str]) -> None:
+        for name, text in snapshots.items():
+            snapshot = Snapshot.parse(text)
+            held = self._reached.get(name)
+            if held is None or held.age < snapshot.age:
+                self._reached[name] = snapshot
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()

@@ -1,0 +1,64 @@
+"""The read side's only access to PostgreSQL: statements under the reader role, read only.
+
+A type of its own, so that nobody hands a query a connection that could write.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import asyncpg
+
+from app.db import Pool
+from app.errors import Overloaded, Unavailable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    OSError,
+)
+_TRIES = 3
+
+
+class Reader:
+    """Runs statements over a pool. Reading twice harms nobody, so a lost connection is tried again."""
+
+    def __init__(self, pool: Pool, *, timeout_seconds: float) -> None:
+        self._pool = pool
+        self._timeout = timeout_seconds
+
+    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        """Return all rows."""
+        return await self._run(lambda connection: connection.fetch(sql, *values))
+
+    async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
+        """Return the first row, or None."""
+        return await self._run(lambda connection: connection.fetchrow(sql, *values))
+
+    async def fetchval(self, sql: str, *values: Any) -> Any:
+        """Return the first column of the first row, or None."""
+        return await self._run(lambda connection: connection.fetchval(sql, *values))
+
+    async def _run(self, statement: Callable[[Any], Awaitable[T]]) -> T:
+        lost: Exception | None = None
+        for _ in range(_TRIES):
+            try:
+                async with self._pool.acquire(timeout=self._timeout) as connection:
+                    return await statement(connection)
+            except TimeoutError as error:
+                raise Overloaded from error
+            except asyncpg.QueryCanceledError as error:
+                raise Overloaded("The query took too long. Ask for less, or try again.") from error
+            except _LOST as error:
+                lost = error
+                await self._pool.expire_connections()  # the others are as dead
+        log.warning("Can't read from PostgreSQL: %s", lost)
+        raise Unavailable from lost

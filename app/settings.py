@@ -1,0 +1,45 @@
+"""Every setting of Inkfold, read once from the environment. Nothing else reads the environment for settings."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings by their usual names; `inkfold up` fills the three that have no default."""
+
+    model_config = SettingsConfigDict(frozen=True, env_file=None, extra="ignore")
+
+    database_url: str = Field(description="PostgreSQL, as postgresql://user:password@host:port/database")
+    redis_url: str = Field(description="Redis, as redis://host:port/0 or unix:///path?db=0")
+    secret_key: SecretStr = Field(min_length=32, description="Signs access tokens; 32 characters or more")
+
+    host: str = Field("127.0.0.1", description="Address the API listens on")
+    port: int = Field(8000, ge=1, le=65535, description="Port the API listens on")
+    data_dir: Path = Field(Path(".data"), description="Where `inkfold up` keeps PostgreSQL's and Redis's data")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level logged")
+
+    access_token_seconds: int = Field(900, ge=30, description="Life of an access token")
+    refresh_token_days: int = Field(30, ge=1, description="Life of a refresh token")
+    hashing_threads: int = Field(2, ge=1, description="Passwords hashed at once")
+    hashing_queue: int = Field(64, ge=1, description="Passwords waiting to be hashed before 503")
+
+    command_pool_size: int = Field(10, ge=1, description="Connections of one API process for commands")
+    query_pool_size: int = Field(10, ge=1, description="Connections of one API process for queries")
+    pool_timeout_seconds: float = Field(5.0, gt=0, description="Wait for a connection before 503")
+    statement_timeout_seconds: float = Field(15.0, gt=0, description="PostgreSQL ends a statement after this")
+    consistency_wait_seconds: float = Field(5.0, gt=0, description="Wait for a projection before 503")
+    body_limit_bytes: int = Field(1_048_576, ge=1024, description="Largest request body; beyond it 413")
+
+    fold_events_per_step: int = Field(20_000, ge=1, description="Events folded in one transaction, about")
+    notification_chunk: int = Field(5_000, ge=1, description="Notifications written in one transaction")
+    docs_enabled: Annotated[bool, Field(description="Serve /docs, /redoc and /openapi.json")] = True
+
+
+@cache
+def settings() -> Settings:
+    """Return the process's settings; raises pydantic.ValidationError naming what is missing or wrong."""
+    return Settings()

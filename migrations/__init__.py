@@ -1,0 +1,1 @@
+"""The schema, as aerich migrations reviewed by hand."""

@@ -1,0 +1,39 @@
+"""The definitions as views of the database: installed by the migration run, read by folds, rebuild and verify."""
+
+from collections.abc import Iterable
+
+from projections.engine.checkpoint import Connection
+from projections.engine.projection import Projection, ReadTable
+
+_FINGERPRINT = """
+SELECT d.description
+FROM pg_class c
+LEFT JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+WHERE c.oid = to_regclass($1) AND c.relkind = 'v'
+"""
+
+_VIEWS = r"SELECT oid::regclass::text FROM pg_class WHERE relkind = 'v' AND relname LIKE 'definition\_read\_%'"
+
+
+async def install_definitions(connection: Connection, projections: Iterable[Projection]) -> list[str]:
+    """Make every definition's view say what its file says; return the names of the views that changed."""
+    changed = []
+    async with connection.transaction():
+        for projection in projections:
+            for table in projection.tables:
+                if await connection.fetchval(_FINGERPRINT, table.view) != table.fingerprint:
+                    await _install(connection, table)
+                    changed.append(table.view)
+    return changed
+
+
+async def drop_definitions(connection: Connection) -> None:
+    """Drop the views, so that a migration may change the tables below them; install them again afterwards."""
+    for row in await connection.fetch(_VIEWS):
+        await connection.execute(f"DROP VIEW {row[0]}")
+
+
+async def _install(connection: Connection, table: ReadTable) -> None:
+    await connection.execute(f"DROP VIEW IF EXISTS {table.view}")
+    await connection.execute(f"CREATE VIEW {table.view} AS {table.definition}")
+    await connection.execute(f"COMMENT ON VIEW {table.view} IS '{table.fingerprint}'")

@@ -1,0 +1,5 @@
+"""Standing likes by UTC day and by quarter-hour: in total, per author and per post."""
+
+from projections.engine.projection import Projection
+
+LIKE_STATISTICS = Projection.load(__package__, version=1)

@@ -1,0 +1,123 @@
+"""What a worker process does: fold, announce, and tell the API and Redis of it. arq's jobs are thin calls of this."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Self
+
+import orjson
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+from tortoise.context import TortoiseContext
+
+from app.cache import Cache
+from app.command_store import CommandStore
+from app.commands.notifications import SendNotifications, send_notifications
+from app.db import Pool, connect_folding, open_commands, open_worker_pool
+from app.doorbell import ANNOUNCE, FOLD, Doorbell, enqueue, generation_key
+from app.freshness import STEPS
+from app.queries.top_posts import TopPosts, cache_top_posts
+from app.redis_client import open_redis
+from app.settings import Settings
+from projections.engine.checkpoint import Connection, system_identifier
+from projections.engine.runner import Runner
+from projections.engine.step import StepResult
+from projections.registry import PROJECTIONS
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Projector:
+    """One per worker process; `close` it at the end."""
+
+    pool: Pool
+    models: TortoiseContext
+    redis: ArqRedis
+    cache: Cache
+    store: CommandStore
+    runner: Runner
+    ringing: asyncio.Task[None]
+    notification_chunk: int
+    folding: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @classmethod
+    async def open(cls, config: Settings) -> Self:
+        """Connect, and build the projections that this database or this release has not built yet."""
+        pool = await open_worker_pool(config)
+        redis = open_redis(config.redis_url)
+        async with pool.acquire() as connection:
+            cache = Cache(redis, cluster=await system_identifier(connection))
+        doorbell = Doorbell(redis)
+        models = await open_commands(config)
+        projector = cls(
+            pool=pool,
+            models=models,
+            redis=redis,
+            cache=cache,
+            store=CommandStore(
+                models,
+                cache=cache,
+                doorbell=doorbell,
+                pool_size=config.command_pool_size,
+                pool_timeout_seconds=config.pool_timeout_seconds,
+            ),
+            runner=Runner(
+                connect=partial(connect_folding, config),
+                projections=PROJECTIONS,
+                limit=config.fold_events_per_step,
+                on_step=None,
+            ),
+            ringing=asyncio.create_task(doorbell.ringing()),
+            notification_chunk=config.notification_chunk,
+        )
+        projector.runner.on_step = projector.tell
+        await projector.runner.build_missing()
+        return projector
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self.runner.close()
+        self.ringing.cancel()
+        await asyncio.gather(self.ringing, return_exceptions=True)
+        await self.models.close_connections()
+        await self.pool.close()
+        await self.redis.aclose()
+
+    async def fold(self) -> int:
+        """Fold everything committed by now; return how many events that was."""
+        await self.redis.incr(generation_key(FOLD))  # before the snapshot, so that no later ring is lost
+        async with self.folding:
+            return await self.runner.catch_up()
+
+    async def announce(self) -> None:
+        """Write the notifications of posts that wait for it, chunk by chunk."""
+        await self.redis.incr(generation_key(ANNOUNCE))
+        while (await send_notifications(self.store, SendNotifications(chunk=self.notification_chunk))).value:
+            pass
+
+    async def sweep(self) -> None:
+        """Do what no bell was rung for, and put the top posts back where Redis has lost them."""
+        await self.fold()
+        if await self._waiting_announcements():
+            await enqueue(self.redis, ANNOUNCE)
+        if await self.cache.read_top() is None:
+            async with self.pool.acquire() as connection:
+                await self._refresh_top(connection)
+
+    async def tell(self, connection: Connection, result: StepResult) -> None:
+        """After a step: wake the API's waiting queries, and renew the top posts."""
+        snapshots = {name: str(snapshot) for name, snapshot in result.snapshots.items()}
+        try:
+            await self.redis.publish(STEPS, orjson.dumps(snapshots))
+        except (RedisError, OSError) as error:
+            log.warning("Redis did not take the news of a step (%s); whoever waits will poll.", error)
+        await self._refresh_top(connection)
+
+    async def _refresh_top(self, connection: Connection) -> None:
+        await cache_top_posts(self.cache, await TopPosts().fetch(connection))
+
+    async def _waiting_announcements(self) -> bool:
+        async with self.pool.acquire() as connection:
+            return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM announcements)"))
