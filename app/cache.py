@@ -96,6 +96,14 @@ class Cache:
             return None
         return CachedTop(Snapshot.parse(snapshot.decode()), body)
 
+    async def forget_top(self) -> None:
+        """Drop the top posts: after a crash of PostgreSQL, its transaction ids may begin again below theirs."""
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                await self._redis.delete(self._top_key)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("Redis did not drop the top posts: %s", error)
+
     async def write_top(self, top: CachedTop) -> None:
         """Put the top posts in place unless newer ones are there; best-effort."""
         xmax, running = top.snapshot.age

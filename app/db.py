@@ -82,11 +82,15 @@ async def open_worker_pool(config: Settings) -> Pool:
 
 
 async def connect_folding(config: Settings) -> "asyncpg.Connection[asyncpg.Record]":
-    """Connect for folding; a worker that stops in the middle of a step loses its transaction after 2 s."""
+    """Connect for folding; a worker that stops in the middle of a step loses its transaction after 2 s.
+
+    A step need not reach the disk before it counts: tables and checkpoint go back together if PostgreSQL crashes, and
+    the events, which commands commit durably, are folded again.
+    """
     return await asyncpg.connect(
         config.database_url,
         server_settings=_session("inkfold-folding", 0)
-        | {"lock_timeout": "2s", "idle_in_transaction_session_timeout": "2s"},
+        | {"synchronous_commit": "off", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "2s"},
     )
 
 

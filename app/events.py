@@ -107,3 +107,8 @@ class NotificationRead(Event):
 @dataclass(frozen=True, slots=True)
 class AllNotificationsRead(Event):
     """Subject and actor: the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoAdded(Event):
+    """Subject and actor: the first user of a made-up batch, which stands in all tables already; nothing folds it."""

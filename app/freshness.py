@@ -8,13 +8,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Final, Generic, TypeVar
 
 import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.errors import InvalidInput, ProjectionLagging
+from app.queries.query import Query, Settling
 from app.queries.reader import Reader
 from projections.engine.snapshot import Snapshot
 
@@ -35,27 +36,7 @@ FROM read_lag
 WHERE projection = ANY ($1::text[])
 """
 
-T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
-
-
-class Query(Protocol[T_co]):
-    """A screen: the projections it reads, and how. None means that there is no such thing."""
-
-    reads: ClassVar[tuple[str, ...]]
-
-    async def fetch(self, reader: Reader) -> T_co | None:
-        """Read the screen."""
-        ...
-
-
-@runtime_checkable
-class Settling(Protocol):
-    """A query that can tell whether more of its rows are on their way."""
-
-    def settled(self, page: object) -> bool:
-        """Say whether the page is complete."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +57,7 @@ class Freshness:
         self._reached: dict[str, Snapshot] = {}
         self._moved = asyncio.Event()
         self._polling = asyncio.Lock()
+        self._losses = 0
 
     async def answer(
         self,
@@ -90,6 +72,13 @@ class Freshness:
         With `confirm`, they must reflect all that is committed now. An answer None is given only when that is so too.
         Raises ProjectionLagging past the wait limit, unless `accept_stale`; InvalidInput for a token of the future.
         """
+        while True:
+            self._forget_after_loss()
+            fresh = await self._answer(query, tokens, confirm=confirm, accept_stale=accept_stale)
+            if self._reader.losses == self._losses:
+                return fresh
+
+    async def _answer(self, query: Query[T], tokens: Sequence[int], *, confirm: bool, accept_stale: bool) -> Fresh[T]:
         stale = False
         try:
             if confirm:
@@ -113,8 +102,11 @@ class Freshness:
             value = await self._settle(query, value)
         return Fresh(value, stale)
 
-    def reached(self, projection: str) -> Snapshot | None:
-        """Return the newest snapshot that the projection is known to reflect."""
+    async def reached(self, projection: str) -> Snapshot | None:
+        """Return the newest snapshot that the projection is known to reflect; None before it is built."""
+        self._forget_after_loss()
+        if projection not in self._reached:
+            await self._poll(())
         return self._reached.get(projection)
 
     async def listening(self) -> None:
@@ -128,6 +120,12 @@ class Freshness:
             except (RedisError, OSError) as error:
                 log.warning("Not listening to Redis (%s); polling PostgreSQL where someone waits.", error)
                 await asyncio.sleep(_RECONNECT_SECONDS)
+
+    def _forget_after_loss(self) -> None:
+        """Forget how far projections had come: a crash takes back steps that had not reached the disk."""
+        if self._reader.losses != self._losses:
+            self._losses = self._reader.losses
+            self._reached.clear()
 
     async def _confirm(self, projections: Sequence[str]) -> None:
         """Wait until the projections reflect everything that is committed now; without lag, one small statement."""

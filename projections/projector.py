@@ -64,7 +64,7 @@ class Projector:
                 pool_timeout_seconds=config.pool_timeout_seconds,
             ),
             runner=Runner(
-                connect=partial(connect_folding, config),
+                connect=partial(_connect, config, cache),
                 projections=PROJECTIONS,
                 limit=config.fold_events_per_step,
                 on_step=None,
@@ -121,3 +121,13 @@ class Projector:
     async def _waiting_announcements(self) -> bool:
         async with self.pool.acquire() as connection:
             return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM announcements)"))
+
+
+async def _connect(config: Settings, cache: Cache) -> Connection:
+    connection = await connect_folding(config)
+    try:
+        await cache.forget_top()
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection

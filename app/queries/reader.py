@@ -5,16 +5,17 @@ A type of its own, so that nobody hands a query a connection that could write.
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 
-from app.db import Pool
 from app.errors import Overloaded, Unavailable
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 _LOST = (
     asyncpg.PostgresConnectionError,
@@ -34,6 +35,8 @@ class Reader:
     def __init__(self, pool: Pool, *, timeout_seconds: float) -> None:
         self._pool = pool
         self._timeout = timeout_seconds
+        #: How often a connection was lost: what was known of the database before may not hold after.
+        self.losses = 0
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """Return all rows."""
@@ -59,6 +62,7 @@ class Reader:
                 raise Overloaded("The query took too long. Ask for less, or try again.") from error
             except _LOST as error:
                 lost = error
+                self.losses += 1
                 await self._pool.expire_connections()  # the others are as dead
         log.warning("Can't read from PostgreSQL: %s", lost)
         raise Unavailable from lost

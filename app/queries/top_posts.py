@@ -73,12 +73,12 @@ class TopList:
 
 
 async def cached_top_posts(cache: Cache, freshness: Freshness, *, tokens: Sequence[int]) -> bytes | None:
-    """Return the list from Redis if it reflects `tokens` and is as new as the last step that this process knows of."""
-    top = await cache.read_top()
-    if top is None or not all(map(top.snapshot.sees, tokens)):
+    """Return the list from Redis if it is as new as the last step that this process knows of, and that saw `tokens`."""
+    reached = await freshness.reached("ranking")
+    if reached is None or not all(map(reached.sees, tokens)):
         return None
-    reached = freshness.reached("ranking")
-    return top.body if reached is None or reached.age <= top.snapshot.age else None
+    top = await cache.read_top()
+    return top.body if top is not None and reached.age <= top.snapshot.age else None
 
 
 async def cache_top_posts(cache: Cache, top: TopList) -> None:

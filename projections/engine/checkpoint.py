@@ -170,9 +170,16 @@ async def lock(connection: Connection, names: Collection[str]) -> list[str]:
 
 
 async def lock_waiting(connection: Connection, names: Collection[str]) -> None:
-    """Take the session's lock of every projection, waiting for whoever holds one."""
-    for name in sorted(names):
-        await connection.execute("SELECT pg_advisory_lock($1, hashtext($2))", LOCK_CLASS, name)
+    """Take the session's lock of every projection, waiting for whoever holds one; all of them or none."""
+    taken = []
+    try:
+        for name in sorted(names):
+            await connection.execute("SELECT pg_advisory_lock($1, hashtext($2))", LOCK_CLASS, name)
+            taken.append(name)
+    except asyncpg.PostgresError:
+        if not connection.is_closed():
+            await unlock(connection, taken)
+        raise
 
 
 async def unlock(connection: Connection, names: Collection[str]) -> None:

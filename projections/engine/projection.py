@@ -79,7 +79,7 @@ class Projection:
 def _blocks(text: str, kind: str) -> Iterator[tuple[str, str]]:
     headers = [header for header in _HEADER.finditer(text) if header[1] == kind]
     ends = [header.start() for header in headers[1:]] + [len(text)]
-    for header, end in zip(headers, ends, strict=True):
+    for header, end in zip(headers, ends, strict=False):  # without a header, the text is no block
         yield header[2], text[header.end() : end].strip().removesuffix(";")
 
 

@@ -15,6 +15,13 @@ FROM pg_attribute
 WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
 """
 
+_KEY = """
+SELECT array_agg(a.attname::text ORDER BY a.attnum)
+FROM pg_index i
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+WHERE i.indrelid = $1::text::regclass AND i.indisprimary
+"""
+
 
 async def rebuild(connection: Connection, projections: Sequence[Projection], *, system_identifier: int) -> Snapshot:
     """Make the read tables equal to their definitions in one transaction; readers see the old rows until it commits.
@@ -39,6 +46,11 @@ async def rebuild(connection: Connection, projections: Sequence[Projection], *, 
 async def columns_of(connection: Connection, relation: str) -> str:
     """Return a table's or view's column names, quoted and joined by commas, in their order."""
     return str(await connection.fetchval(_COLUMNS, relation))
+
+
+async def key_of(connection: Connection, table: str) -> list[str]:
+    """Return the names of a table's primary key columns."""
+    return list(await connection.fetchval(_KEY, table))
 
 
 async def _fill(connection: Connection, table: ReadTable) -> None:

@@ -3,6 +3,7 @@
 A worker owns one per process and calls `catch_up`, one call at a time. It keeps a connection and no other state.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -58,13 +59,17 @@ class Runner:
         """
         folded = 0
         connection = await self._session()
-        while True:
-            result = await self._step(connection)
-            folded += sum(result.events.values())
-            if result.snapshots and self.on_step:
-                await self.on_step(connection, result)
-            if not result.more:
-                return folded
+        try:
+            while True:
+                result = await self._step(connection)
+                folded += sum(result.events.values())
+                if result.snapshots and self.on_step:
+                    await self.on_step(connection, result)
+                if not result.more:
+                    return folded
+        except asyncio.CancelledError:
+            connection.terminate()  # it may hold locks that it has not been told of yet
+            raise
 
     async def close(self) -> None:
         """Close the connection."""
@@ -74,9 +79,14 @@ class Runner:
 
     async def _session(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await self.connect()
-            await prepare_session(self._connection)
-            self._cluster = await system_identifier(self._connection)
+            connection = await self.connect()
+            try:
+                await prepare_session(connection)
+                self._cluster = await system_identifier(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+            self._connection = connection
         return self._connection
 
     async def _step(self, connection: Connection) -> StepResult:

@@ -11,18 +11,11 @@ import orjson
 
 from projections.engine.checkpoint import Connection, lock_waiting, read_checkpoints, unlock
 from projections.engine.projection import Projection, ReadTable
-from projections.engine.rebuild import columns_of
+from projections.engine.rebuild import columns_of, key_of
 from projections.engine.step import fold_pending
 
 #: No step has more events: verify folds everything that is pending at once.
 _UNBOUNDED = 2**31 - 1
-
-_KEY = """
-SELECT array_agg(a.attname::text ORDER BY a.attnum)
-FROM pg_index i
-JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-WHERE i.indrelid = $1::text::regclass AND i.indisprimary
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +64,7 @@ async def verify(
 
 async def _differences(connection: Connection, table: ReadTable, sample: int) -> list[Difference]:
     columns = await columns_of(connection, table.view)
-    key: list[str] = await connection.fetchval(_KEY, table.name)
+    key = await key_of(connection, table.name)
     rows = await connection.fetch(f"""
         WITH expected AS (
             (SELECT {columns} FROM {table.view}) EXCEPT (SELECT {columns} FROM {table.name})
@@ -96,7 +89,7 @@ def _difference(table: str, key: Sequence[str], expected: str | None, found: str
 
 async def _mend(connection: Connection, table: ReadTable) -> None:
     columns = await columns_of(connection, table.view)
-    key: list[str] = await connection.fetchval(_KEY, table.name)
+    key = await key_of(connection, table.name)
     same_key = " AND ".join(f"r.{name} = w.{name}" for name in key)
     await connection.execute(f"""
         WITH wrong AS (
