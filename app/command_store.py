@@ -14,7 +14,7 @@ import asyncpg
 import orjson
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
+from tortoise.exceptions import DBConnectionError, IntegrityError
 from tortoise.transactions import in_transaction  # noqa: TID251 - the one place that may
 
 from app.cache import Cache
@@ -38,6 +38,7 @@ _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that was idle when PostgreSQL ended it
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
@@ -146,10 +147,8 @@ class CommandStore:
             if isinstance(error.__cause__, asyncpg.ForeignKeyViolationError):
                 raise Unauthenticated("This account does not exist any more. Register again.") from error
             raise
-        except OperationalError as error:
-            if isinstance(error.__cause__, asyncpg.QueryCanceledError):
-                raise Overloaded from error
-            raise
+        except asyncpg.QueryCanceledError as error:
+            raise Overloaded from error
         return Committed(value, token), transaction.events
 
     async def _tell(self, events: Sequence[Event], token: str) -> None:

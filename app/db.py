@@ -7,7 +7,7 @@ import asyncio
 from typing import Any, TypeAlias
 
 import asyncpg
-from tortoise.backends.asyncpg.client import AsyncpgDBClient
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.context import TortoiseContext, _current_context
 
 from app.dsn import connection_parts
@@ -59,6 +59,8 @@ def bind_models(models: TortoiseContext) -> None:
 async def expire_connections(models: TortoiseContext) -> None:
     """Have new connections opened: one of them broke, and the others are likely as dead."""
     client = models.db()
+    if isinstance(client, TransactionWrapper):
+        client = client._parent  # noqa: SLF001 - a BEGIN that failed has left its transaction here
     if isinstance(client, AsyncpgDBClient):
         await client._expire_connections()  # noqa: SLF001 - Tortoise has no public name for it
 

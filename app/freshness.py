@@ -5,6 +5,7 @@ someone waits. It never writes, and never reads anything but checkpoints.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -161,10 +162,10 @@ class Freshness:
         return all(name in self._reached and enough(self._reached[name]) for name in projections)
 
     async def _next_move(self, seconds: float, moved: asyncio.Event | None = None) -> None:
-        try:
-            await asyncio.wait_for((moved or self._moved).wait(), seconds)
-        except TimeoutError:
-            return
+        # Not wait_for: before Python 3.12 it may swallow the end of the wait limit, and then nothing ends the wait.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await (moved or self._moved).wait()
 
     async def _poll(self, tokens: Sequence[int]) -> None:
         """Read the checkpoints, one poll at a time for all who wait."""
@@ -176,10 +177,13 @@ class Freshness:
         self._take({row["projection"]: row["snapshot"] for row in rows})
 
     def _take(self, snapshots: dict[str, str]) -> None:
+        news = False
         for name, text in snapshots.items():
             snapshot = Snapshot.parse(text)
             held = self._reached.get(name)
             if held is None or held.age < snapshot.age:
                 self._reached[name] = snapshot
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
+                news = True
+        if news:  # else a poll that found nothing would wake those who polled, and they would poll without a pause
+            moved, self._moved = self._moved, asyncio.Event()
+            moved.set()

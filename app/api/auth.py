@@ -1,0 +1,154 @@
+"""Accounts and sessions over HTTP: register, sign in, refresh, sign out, and who one is."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from app.api.answers import command_answer, json_answer
+from app.api.bodies import Credentials, Registration, SentRefreshToken
+from app.api.dependencies import Config, Passwords, Reads, SignedIn, Store, Tokens
+from app.api.problems import UnsupportedMediaType, problems
+from app.api.schemas import IssuedTokens, OwnAccount, RegisteredAccount
+from app.api.strict_json import JSON, StrictJsonRoute, media_type, read_json
+from app.commands.sessions import begin_session, end_session, rotate_session
+from app.commands.users import RegisterUser, find_account, register_user, store_password_hash
+from app.errors import (
+    EmailTaken,
+    InvalidCredentials,
+    InvalidInput,
+    InvalidRefreshToken,
+    ProjectionLagging,
+    Unauthenticated,
+    UsernameTaken,
+)
+from app.queries.profiles import GetMe
+from app.security.access_tokens import AccessTokens, Principal
+
+router = APIRouter(prefix="/auth", tags=["auth"], route_class=StrictJsonRoute)
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_UNUSED_FORM_FIELDS: Final = frozenset({"grant_type", "scope", "client_id", "client_secret"})
+_UNSTORED: Final = {"Cache-Control": "no-store"}
+
+_LOGIN_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON: {"schema": {"$ref": "#/components/schemas/Credentials"}},
+            _FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["username", "password"],
+                    "properties": {
+                        "grant_type": {"type": "string", "enum": ["password"]},
+                        "username": {"type": "string", "description": "Or the e-mail address"},
+                        "password": {"type": "string", "format": "password"},
+                    },
+                },
+                "example": {"grant_type": "password", "username": "ada", "password": "correct horse battery"},
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "/register/",
+    summary="Register",
+    status_code=201,
+    response_model=RegisteredAccount,
+    responses=problems(UsernameTaken, EmailTaken),
+)
+async def register(body: Registration, store: Store, passwords: Passwords) -> Response:
+    """Make an account. Sign in with it next."""
+    hashed = await passwords.hash(body.password)
+    committed = await register_user(
+        store, RegisterUser(username=body.username, email=body.email, hashed_password=hashed)
+    )
+    location = {"Location": f"/users/{committed.value.id}/"}
+    return command_answer(committed, committed.value, status=201, headers=location)
+
+
+async def _credentials(request: Request) -> Credentials:
+    try:
+        return Credentials.model_validate(await _login_fields(request))
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
+        ) from error
+
+
+async def _login_fields(request: Request) -> Any:
+    if media_type(request) == JSON:
+        return await read_json(request)
+    if media_type(request) != _FORM:
+        raise UnsupportedMediaType(f"Send the credentials as {JSON} or {_FORM}.")
+    form = await request.form(max_files=0, max_fields=10)
+    if form.get("grant_type", "password") != "password":
+        raise InvalidInput("Only the grant type `password` is known here.", field="grant_type")
+    return {name: value for name, value in form.items() if name not in _UNUSED_FORM_FIELDS}
+
+
+@router.post(
+    "/login/",
+    summary="Sign in",
+    response_model=IssuedTokens,
+    responses=problems(InvalidCredentials),
+    openapi_extra=_LOGIN_BODY,
+)
+async def login(
+    body: Annotated[Credentials, Depends(_credentials)],
+    store: Store,
+    passwords: Passwords,
+    tokens: Tokens,
+    config: Config,
+) -> Response:
+    """Exchange a username or an e-mail address and the password for tokens; as JSON, or as an OAuth2 password form."""
+    account = await find_account(store, body.login)
+    right = await passwords.verify(body.password, account.hashed_password if account else None)
+    if account is None or not right or not account.is_active:
+        raise InvalidCredentials
+    if passwords.needs_rehash(account.hashed_password):
+        hashed = await passwords.hash(body.password)
+        await store_password_hash(store, user_id=account.id, hashed_password=hashed)
+    refresh_token = await begin_session(store, user_id=account.id, days=config.refresh_token_days)
+    return _issued(tokens, Principal(id=account.id, username=account.username), refresh_token)
+
+
+@router.post("/refresh/", summary="Refresh", response_model=IssuedTokens, responses=problems(InvalidRefreshToken))
+async def refresh(body: SentRefreshToken, store: Store, tokens: Tokens, config: Config) -> Response:
+    """Exchange a refresh token for new tokens. It works once: used again later, it ends the whole session."""
+    rotated = await rotate_session(store, refresh_token=body.refresh_token, days=config.refresh_token_days)
+    return _issued(tokens, Principal(id=rotated.user_id, username=rotated.username), rotated.refresh_token)
+
+
+@router.post("/logout/", summary="Sign out", status_code=204, response_description="Signed out")
+async def logout(body: SentRefreshToken, store: Store) -> Response:
+    """End the session that the refresh token belongs to. Its access token runs out by itself."""
+    await end_session(store, refresh_token=body.refresh_token)
+    return Response(status_code=204, headers=_UNSTORED)
+
+
+@router.get(
+    "/me/",
+    summary="Who am I",
+    response_model=OwnAccount,
+    responses=problems(Unauthenticated, ProjectionLagging),
+)
+async def get_me(viewer: SignedIn, reads: Reads) -> Response:
+    """Your account, with counters."""
+    profile = await reads.answer(GetMe(user_id=viewer.id))
+    return json_answer(profile, headers={**reads.headers, **_UNSTORED})
+
+
+def _issued(tokens: AccessTokens, principal: Principal, refresh_token: str) -> Response:
+    issued = {
+        "access_token": tokens.issue(principal),
+        "token_type": "bearer",
+        "expires_in": tokens.seconds,
+        "refresh_token": refresh_token,
+    }
+    return json_answer(issued, headers=_UNSTORED)

@@ -1,0 +1,125 @@
+"""Whether the process lives, and whether it can serve: for supervisors, containers and load balancers."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+import asyncpg
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from starlette.responses import Response
+
+from app.api.answers import json_answer
+from app.api.dependencies import ReadPool
+from app.errors import InkfoldError
+from app.queries.reader import Reader
+from projections.registry import PROJECTIONS
+
+log = logging.getLogger(__name__)
+
+router = APIRouter(prefix="/health", tags=["operations"])
+
+_UNSTORED: Final = {"Cache-Control": "no-store"}
+
+_STANDING: Final = """
+SELECT c.projection, c.status, c.updated_at, l.behind
+FROM checkpoint c
+JOIN read_lag l ON l.projection = c.projection
+ORDER BY c.projection
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a projection has come. `behind`: something is committed that its tables don't reflect yet."""
+
+    name: str
+    status: str
+    behind: bool
+    updated_at: datetime
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Annotated[Literal["alive"], Field(examples=["alive"])]
+
+
+class ProjectionStanding(BaseModel):
+    """How far a projection has come."""
+
+    name: Annotated[str, Field(examples=["posts"])]
+    status: Annotated[Literal["running", "paused", "failing"], Field(examples=["running"])]
+    behind: Annotated[bool, Field(description="Something is committed that it doesn't reflect yet", examples=[False])]
+    updated_at: Annotated[datetime, Field(description="When it last moved", examples=["2026-03-01T09:30:00.123456Z"])]
+
+
+class Readiness(BaseModel):
+    """Whether requests can be served, and what of the surroundings is missing."""
+
+    status: Annotated[Literal["ready", "not ready"], Field(examples=["ready"])]
+    database: Annotated[Literal["ok", "unreachable", "not migrated"], Field(examples=["ok"])]
+    redis: Annotated[Literal["ok", "degraded"], Field(description="Degraded: slower, never wrong", examples=["ok"])]
+    projections: list[ProjectionStanding]
+    missing: Annotated[list[str], Field(description="Projections that no worker has begun yet", examples=[[]])]
+
+
+async def standings(reader: Reader) -> list[Standing]:
+    """Return how far each projection has come; raises what Reader raises, and asyncpg's errors without migrations."""
+    return [
+        Standing(
+            name=row["projection"],
+            status=row["status"],
+            behind=row["behind"],
+            updated_at=row["updated_at"],
+        )
+        for row in await reader.fetch(_STANDING)
+    ]
+
+
+@router.get("/live", summary="Liveness", response_model=Alive)
+async def get_liveness() -> Response:
+    """Say that the process answers, whatever PostgreSQL and Redis do."""
+    return json_answer({"status": "alive"}, headers=_UNSTORED)
+
+
+@router.get(
+    "/ready",
+    summary="Readiness",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "Not ready; the body says why"}},
+)
+async def get_readiness(request: Request, reader: ReadPool) -> Response:
+    """Say whether requests can be served: PostgreSQL answers, is migrated, and every projection has begun."""
+    database, found = await _look_at_database(reader)
+    missing = sorted({projection.name for projection in PROJECTIONS} - {standing.name for standing in found})
+    fit = database == "ok" and not missing
+    answer: dict[str, Any] = {
+        "status": "ready" if fit else "not ready",
+        "database": database,
+        "redis": await _look_at_redis(request.app.state.redis),
+        "projections": found,
+        "missing": missing,
+    }
+    return json_answer(answer, status=200 if fit else 503, headers=_UNSTORED)
+
+
+async def _look_at_database(reader: Reader) -> tuple[str, list[Standing]]:
+    try:
+        return "ok", await standings(reader)
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError):
+        return "not migrated", []
+    except (InkfoldError, asyncpg.PostgresError, OSError) as error:
+        log.warning("Not ready: %s", error)
+        return "unreachable", []
+
+
+async def _look_at_redis(redis: Redis) -> str:
+    try:
+        await redis.ping()
+    except (RedisError, OSError, TimeoutError):
+        return "degraded"
+    return "ok"

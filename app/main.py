@@ -1,0 +1,167 @@
+"""Puts the API together: what lives as long as the process, the middleware from outside in, and the routes.
+
+`uvicorn app.main:create_app --factory`, `inkfold api` and the tests call create_app. Nothing happens on import.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from app.api import (
+    analytics,
+    auth,
+    feed,
+    health,
+    index,
+    likes,
+    likes_commands,
+    metrics,
+    notifications,
+    notifications_commands,
+    posts,
+    posts_commands,
+    problem_kinds,
+    subscriptions_commands,
+    top,
+    users,
+)
+from app.api.body_limit import BodyLimit
+from app.api.docs import mount_docs
+from app.api.error_handlers import LastResort, install_error_handlers
+from app.api.logs import log_to_stderr
+from app.api.openapi import DESCRIPTION, SUMMARY, TAGS, describe_api
+from app.api.paths import HeadRequests, TrailingSlashes
+from app.api.request_ids import RequestIds
+from app.api.security_headers import SecurityHeaders
+from app.cache import Cache
+from app.command_store import CommandStore
+from app.db import open_commands, open_query_pool
+from app.doorbell import Doorbell
+from app.freshness import Freshness
+from app.queries.reader import Reader
+from app.redis_client import open_redis
+from app.security.access_tokens import AccessTokens
+from app.security.passwords import PasswordHasher
+from app.settings import Settings
+from app.settings import settings as environment_settings
+
+#: In the order in which a request is compared with them: `top` before the ids of posts, and what is asked often first.
+_ROUTERS = (
+    top.router,
+    posts.router,
+    posts_commands.router,
+    likes_commands.router,
+    likes.router,
+    feed.router,
+    notifications.router,
+    notifications_commands.router,
+    users.router,
+    subscriptions_commands.router,
+    analytics.router,
+    auth.router,
+    problem_kinds.router,
+    health.router,
+    metrics.router,
+    index.router,
+)
+
+
+def create_app(config: Settings | None = None) -> FastAPI:
+    """Return the API, configured by `config` or else by the environment; it connects when its lifespan begins."""
+    config = config or environment_settings()
+    log_to_stderr(config.log_level)
+    instruments = metrics.Metrics()
+    app = FastAPI(
+        title="Inkfold",
+        version=_version(),
+        summary=SUMMARY,
+        description=DESCRIPTION,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        openapi_tags=TAGS,
+        openapi_url="/openapi.json" if config.docs_enabled else None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+        middleware=[
+            Middleware(RequestIds),
+            Middleware(SecurityHeaders),
+            Middleware(metrics.Observed, metrics=instruments),
+            Middleware(LastResort),
+            Middleware(TrailingSlashes),
+            Middleware(HeadRequests),
+            Middleware(BodyLimit, most_bytes=config.body_limit_bytes),
+        ],
+    )
+    app.state.settings = config
+    app.state.metrics = instruments
+    install_error_handlers(app)
+    for router in _ROUTERS:
+        # Not include_router: FastAPI would compare each request twice with every router, which takes some 0.2 ms.
+        app.router.routes.extend(router.routes)
+    if config.docs_enabled:
+        describe_api(app)
+        mount_docs(app)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("inkfold")
+    except PackageNotFoundError:  # run from the source folder, where nothing is installed
+        return "unreleased"
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    config: Settings = app.state.settings
+    async with AsyncExitStack() as stack:
+        redis = open_redis(config.redis_url)
+        stack.push_async_callback(redis.aclose)
+        models = await open_commands(config)
+        stack.push_async_callback(models.close_connections)
+        pool = await open_query_pool(config)
+        stack.push_async_callback(pool.close)
+        passwords = PasswordHasher(threads=config.hashing_threads, queue=config.hashing_queue)
+        stack.callback(passwords.close)
+        await passwords.warm()
+
+        state = app.state
+        state.redis, state.query_pool, state.passwords = redis, pool, passwords
+        state.access_tokens = AccessTokens(config.secret_key.get_secret_value(), seconds=config.access_token_seconds)
+        state.reader = Reader(pool, timeout_seconds=config.pool_timeout_seconds)
+        state.cache = Cache(redis, cluster=await _cluster(state.reader))
+        doorbell = Doorbell(redis)
+        state.store = CommandStore(
+            models,
+            cache=state.cache,
+            doorbell=doorbell,
+            pool_size=config.command_pool_size,
+            pool_timeout_seconds=config.pool_timeout_seconds,
+        )
+        state.freshness = Freshness(redis, state.reader, wait_seconds=config.consistency_wait_seconds)
+        await stack.enter_async_context(_running(doorbell.ringing()))
+        await stack.enter_async_context(_running(state.freshness.listening()))
+        yield
+
+
+async def _cluster(reader: Reader) -> int:
+    return int(await reader.fetchval("SELECT system_identifier FROM pg_control_system()"))
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` beside the app for as long as it serves."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,218 @@
+"""Commands over HTTP: what they answer, and what the headers of their requests and answers mean."""
+
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from passlib.hash import argon2
+
+from projections.engine.checkpoint import Connection
+from projections.projector import Projector
+from tests.support.people import PASSWORD, SignUp
+
+
+async def test_registering_answers_the_account_and_where_it_is(api: httpx.AsyncClient) -> None:
+    answer = await api.post(
+        "/auth/register/", json={"username": "Ada", "email": " Ada@Example.ORG ", "password": PASSWORD}
+    )
+
+    assert answer.status_code == 201
+    account = answer.json()
+    assert account.keys() == {"id", "username", "email", "is_active", "created_at"}
+    assert (account["username"], account["email"], account["is_active"]) == ("Ada", "ada@example.org", True)
+    assert account["created_at"].endswith("Z")
+    assert answer.headers["location"] == f"/users/{UUID(account['id'])}/"
+    assert answer.headers["consistency-token"].isdecimal()
+
+
+@pytest.mark.parametrize(
+    ("username", "email", "field"), [("ADA", "x@example.org", "username"), ("x-y", "ADA@Example.org", "email")]
+)
+async def test_taken_name_or_address_is_named_in_any_letter_case(
+    api: httpx.AsyncClient, signed_up: SignUp, username: str, email: str, field: str
+) -> None:
+    await signed_up("ada")
+
+    answer = await api.post("/auth/register/", json={"username": username, "email": email, "password": PASSWORD})
+
+    assert answer.status_code == 409
+    assert [fault["field"] for fault in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    "request_body",
+    [
+        {"json": {"username": "ADA", "password": PASSWORD}},
+        {"json": {"username": "ada@example.org", "password": PASSWORD}},
+        {"json": {"email": "Ada@Example.org", "password": PASSWORD}},
+        {"data": {"grant_type": "password", "username": "ada", "password": PASSWORD, "scope": "", "client_id": "x"}},
+        {"data": {"username": "ada@example.org", "password": PASSWORD}},
+    ],
+    ids=["name", "address as name", "address", "form", "form with address"],
+)
+async def test_signing_in_works_as_json_and_as_form(
+    api: httpx.AsyncClient, signed_up: SignUp, request_body: dict[str, dict[str, str]]
+) -> None:
+    await signed_up("ada")
+
+    answer = await api.post("/auth/login/", **request_body)  # type: ignore[arg-type]  # by keyword
+
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json().keys() == {"access_token", "token_type", "expires_in", "refresh_token"}
+    assert (answer.json()["token_type"], answer.json()["expires_in"]) == ("bearer", 900)
+
+
+async def test_signing_in_renews_a_hash_of_older_parameters(signed_up: SignUp, sql: Connection) -> None:
+    ada = await signed_up("ada")
+    weak = argon2.using(type="ID", memory_cost=1024, time_cost=1, parallelism=1).hash(PASSWORD)
+    await sql.execute("UPDATE users SET hashed_password = $1", weak)
+
+    answers = [await ada.post("/auth/login/", json={"username": "ada", "password": PASSWORD}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert (await sql.fetchval("SELECT hashed_password FROM users")).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+async def test_refreshed_token_is_good_and_a_session_that_ended_is_not(
+    api: httpx.AsyncClient, signed_up: SignUp, projector: Projector
+) -> None:
+    ada = await signed_up("ada")
+    await projector.fold()
+
+    refreshed = await api.post("/auth/refresh/", json={"refresh_token": ada.refresh_token})
+    token, successor = refreshed.json()["access_token"], refreshed.json()["refresh_token"]
+    me = await api.get("/auth/me/", headers={"Authorization": f"bearer {token}"})
+    await api.post("/auth/logout/", json={"refresh_token": successor})
+    ended = await api.post("/auth/refresh/", json={"refresh_token": successor})
+
+    assert me.json()["username"] == "ada"
+    assert me.json()["email"] == "ada@example.org"
+    assert me.headers["cache-control"] == "no-store"
+    assert ended.status_code == 401
+    assert ended.json()["type"] == "/problems/invalid-refresh-token"
+
+
+async def test_post_is_published_replaced_changed_and_deleted_by_its_author(signed_up: SignUp) -> None:
+    ada = await signed_up("ada")
+
+    published = await ada.post("/posts", json={"title": "  First  ", "content": " text\n"})
+    path = published.headers["location"]
+    replaced = await ada.put(path, json={"title": "Second", "content": "other"})
+    changed = await ada.patch(path, json={"content": "third"})
+    deleted = await ada.delete(path)
+
+    assert published.status_code == 201
+    assert published.json()["title"] == "First"
+    assert published.json()["content"] == " text\n"
+    assert published.json()["author"] == {"id": str(ada.id), "username": "ada"}
+    assert (replaced.json()["title"], replaced.json()["version"]) == ("Second", 2)
+    assert (changed.json()["title"], changed.json()["content"], changed.json()["version"]) == ("Second", "third", 3)
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    assert (await ada.delete(path)).status_code == 404
+    for answer in (published, replaced, changed, deleted):
+        assert answer.headers["consistency-token"].isdecimal()
+
+
+async def test_strangers_may_not_touch_a_post(signed_up: SignUp) -> None:
+    ada, eve = await signed_up("ada"), await signed_up("eve")
+    path = f"/posts/{await ada.publish()}/"
+
+    answers = [
+        await eve.put(path, json={"title": "Mine", "content": "now"}),
+        await eve.patch(path, json={"title": "Mine"}),
+        await eve.delete(path),
+    ]
+
+    assert {answer.status_code for answer in answers} == {403}
+
+
+async def test_edit_of_a_version_that_is_gone_is_refused(signed_up: SignUp, projector: Projector) -> None:
+    ada, bob = await signed_up("ada"), await signed_up("bob")
+    path = f"/posts/{await ada.publish()}/"
+    await projector.fold()
+    etag = (await ada.get(path)).headers["etag"]
+    await bob.put(f"{path}like/")
+
+    in_time = await ada.patch(path, json={"title": "Second"}, headers={"If-Match": etag})
+    too_late = await ada.patch(path, json={"title": "Third"}, headers={"If-Match": etag})
+    deleted = await ada.delete(path, headers={"If-Match": etag})
+    whatever = await ada.patch(path, json={"title": "Fourth"}, headers={"If-Match": "*"})
+
+    assert [answer.status_code for answer in (in_time, too_late, deleted, whatever)] == [200, 412, 412, 200]
+
+
+async def test_like_toggles_by_post_and_is_repeatable_by_put_and_delete(signed_up: SignUp) -> None:
+    ada = await signed_up("ada")
+    path = f"/posts/{await ada.publish()}/like/"
+
+    methods = ["POST", "POST", "PUT", "PUT", "DELETE", "DELETE"]
+    answers = [await ada.request(method, path) for method in methods]
+
+    assert [answer.json()["liked"] for answer in answers] == [True, False, True, True, False, False]
+    changed = ["consistency-token" in answer.headers for answer in answers]
+    assert changed == [True, True, True, False, True, False]
+
+
+async def test_subscription_toggles_by_post_and_is_repeatable_by_put_and_delete(signed_up: SignUp) -> None:
+    ada, bob = await signed_up("ada"), await signed_up("bob")
+
+    methods = ["POST", "POST", "PUT", "PUT", "DELETE", "DELETE"]
+    answers = [await bob.request(method, f"/users/{ada.id}/subscribe/") for method in methods]
+
+    assert [answer.json()["subscribed"] for answer in answers] == [True, False, True, True, False, False]
+
+
+async def test_notifications_are_marked_read_one_by_one_or_all_by_their_owner_only(
+    signed_up: SignUp, projector: Projector
+) -> None:
+    ada, bob = await signed_up("ada"), await signed_up("bob")
+    await bob.put(f"/users/{ada.id}/subscribe/")
+    for _ in range(3):
+        await ada.publish()
+    await projector.announce()
+    await projector.fold()
+    first = (await bob.get("/notifications/")).json()["items"][0]["id"]
+
+    strangers = await ada.post(f"/notifications/{first}/read/")
+    one = [await bob.post(f"/notifications/{first}/read/") for _ in range(2)]
+    everything = [await bob.post("/notifications/read-all/") for _ in range(2)]
+
+    assert strangers.status_code == 404
+    assert [answer.json() for answer in one] == [{"id": first, "is_read": True}] * 2
+    assert [answer.json() for answer in everything] == [{"read": 2}, {"read": 0}]
+
+
+async def test_top_posts_come_from_redis_once_they_were_read(
+    api: httpx.AsyncClient, signed_up: SignUp, projector: Projector
+) -> None:
+    ada = await signed_up("ada")
+    post_id = await ada.publish()
+    await ada.put(f"/posts/{post_id}/like/")
+    await projector.fold()
+    await projector.redis.flushall()
+
+    first, second = [await api.get("/posts/top/") for _ in range(2)]
+
+    assert [item["id"] for item in first.json()["items"]] == [str(post_id)]
+    assert (first.headers["x-cache"], second.headers["x-cache"]) == ("miss", "hit")
+    assert second.json() == first.json()
+
+
+async def test_who_prefers_stale_is_told_that_it_is(
+    api: httpx.AsyncClient, signed_up: SignUp, application: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application.state.freshness, "_wait", 0.05)
+    ada = await signed_up("ada")
+    published = await ada.post("/posts/", json={"title": "Unfolded", "content": "No worker runs."})
+    headers = {"Consistency-Token": published.headers["consistency-token"]}
+
+    waiting = await api.get("/posts/", headers=headers)
+    stale = await api.get("/posts/", headers={**headers, "Prefer": "respond-async, stale"})
+
+    assert waiting.status_code == 503
+    assert waiting.headers["retry-after"] == "1"
+    assert stale.status_code == 200
+    assert stale.headers["preference-applied"] == "stale"
+    assert stale.json()["total"] == 0

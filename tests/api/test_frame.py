@@ -1,0 +1,125 @@
+"""What every request meets before and after its route: paths, HEAD, ids, headers, the access log, metrics."""
+
+import json
+import logging
+
+import httpx
+import pytest
+
+from app.api.logs import JsonLines
+from app.api.paths import declared_path
+from app.main import create_app
+from app.settings import Settings
+from projections.registry import PROJECTIONS
+from tests.support.people import SignUp
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "declared"),
+    [
+        ("/posts", "", "/posts/"),
+        ("/posts/", "", "/posts/"),
+        ("/", "", "/"),
+        ("/health/live/", "", "/health/live"),
+        ("/metrics/", "", "/metrics"),
+        ("/docs/assets/favicon.png", "", "/docs/assets/favicon.png"),
+        ("/healthy", "", "/healthy/"),
+        ("/blog/docs/", "/blog", "/blog/docs"),
+        ("/blog/posts", "/blog/", "/blog/posts/"),
+        ("/posts//", "", "/posts//"),
+    ],
+)
+def test_path_takes_the_form_in_which_it_is_declared(path: str, root: str, declared: str) -> None:
+    assert declared_path(path, root=root) == declared
+
+
+@pytest.mark.parametrize("path", ["/problems", "/problems/", "/health/live", "/health/live/", "/docs", "/docs/", "/"])
+async def test_path_works_with_and_without_its_slash_and_is_not_redirected(api: httpx.AsyncClient, path: str) -> None:
+    assert (await api.get(path)).status_code == 200
+
+
+async def test_head_answers_as_get_without_the_body(api: httpx.AsyncClient) -> None:
+    got, head = await api.get("/problems/"), await api.head("/problems/")
+
+    assert head.status_code == 200
+    assert head.content == b""
+    assert head.headers["content-length"] == got.headers["content-length"]
+
+
+async def test_usable_request_id_is_kept_and_others_are_replaced(api: httpx.AsyncClient) -> None:
+    kept = await api.get("/health/live", headers={"X-Request-ID": "trace-1.A_b"})
+    replaced = await api.get("/health/live", headers={"X-Request-ID": "no spaces, please"})
+
+    assert kept.headers["x-request-id"] == "trace-1.A_b"
+    assert len(replaced.headers["x-request-id"]) == 16
+
+
+async def test_browser_is_kept_from_misusing_an_answer(api: httpx.AsyncClient) -> None:
+    headers = (await api.get("/problems/")).headers
+
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+async def test_request_is_logged_with_its_route_and_without_its_secrets(
+    signed_up: SignUp, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada = await signed_up("ada")
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "app.access"):
+        answer = await ada.put("/posts/%0d%0aforged/like/?token=query-secret")
+
+    assert answer.status_code == 422
+    [line] = [JsonLines().format(record) for record in caplog.records if record.name == "app.access"]
+    assert "\n" not in line
+    assert "\r" not in line
+    assert "query-secret" not in line
+    assert ada.headers["authorization"].removeprefix("Bearer ") not in line
+    logged = json.loads(line)
+    assert (logged["method"], logged["route"], logged["status"]) == ("PUT", "/posts/{post_id}/like/", 422)
+
+
+def test_log_line_holds_the_error_on_one_line() -> None:
+    try:
+        raise ValueError("first\nsecond")  # noqa: TRY301 - to be logged
+    except ValueError as error:
+        record = logging.LogRecord(
+            "app", logging.ERROR, "", 0, "It %s", ("failed",), (ValueError, error, error.__traceback__)
+        )
+
+    line = JsonLines().format(record)
+
+    assert "\n" not in line
+    assert json.loads(line)["message"] == "It failed"
+    assert "second" in json.loads(line)["error"]
+
+
+async def test_metrics_count_by_route_and_show_the_projections(api: httpx.AsyncClient) -> None:
+    await api.get("/problems/not-found")
+    await api.request("BREW", "/health/live")
+
+    text = (await api.get("/metrics")).text
+
+    assert 'inkfold_http_requests_total{method="GET",route="/problems/{slug}/",status="200"}' in text
+    assert 'inkfold_http_requests_total{method="other",route="/health/live",status="405"}' in text
+    for projection in PROJECTIONS:
+        assert f'inkfold_projection_behind{{projection="{projection.name}"}} 0.0' in text
+
+
+async def test_root_leads_on(api: httpx.AsyncClient) -> None:
+    addresses = (await api.get("/")).json()["addresses"]
+
+    assert addresses["documentation"] == "/docs"
+    for address in addresses.values():
+        assert (await api.get(address)).status_code == 200
+
+
+async def test_documentation_can_be_left_out(config: Settings) -> None:
+    app = create_app(config.model_copy(update={"docs_enabled": False}))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://inkfold.test") as client:
+        answers = [await client.get(path) for path in ("/docs", "/redoc", "/openapi.json")]
+        root = await client.get("/")
+
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
+    assert "documentation" not in root.json()["addresses"]

@@ -1,0 +1,154 @@
+"""The real PostgreSQL and Redis that every test runs against, started once; the database is emptied for each test."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import asyncpg
+import httpx
+import pytest
+from app.main import create_app
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from app.db import open_query_pool
+from app.embedded.postgres import EmbeddedPostgres
+from app.embedded.redis import EmbeddedRedis
+from app.migrate import migrate
+from app.queries.reader import Reader
+from app.settings import Settings, settings
+from projections.engine.checkpoint import Connection
+from projections.projector import Projector
+from tests.support.people import Person, SignUp
+from tests.support.running_worker import running_worker
+
+EMPTY = """
+DO $$
+BEGIN
+    EXECUTE (
+        SELECT 'TRUNCATE ' || string_agg(oid::regclass::text, ', ')
+        FROM pg_class
+        WHERE relkind = 'r'
+          AND relnamespace = 'public'::regnamespace
+          AND relname NOT IN ('aerich', 'checkpoint')
+    );
+END
+$$;
+INSERT INTO read_post_total VALUES (true, 0);
+UPDATE checkpoint
+SET snapshot = pg_current_snapshot(), status = 'running', error = NULL, failures = 0, retry_at = NULL;
+"""
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The servers under test, to be stopped and started by tests of their absence."""
+
+    postgres: EmbeddedPostgres
+    redis: EmbeddedRedis
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    with TemporaryDirectory(prefix="inkfold-") as folder:
+        postgres = EmbeddedPostgres(Path(folder) / "pg", settings={"fsync": "off", "full_page_writes": "off"})
+        redis = EmbeddedRedis(Path(folder) / "redis")
+        with postgres, redis:
+            yield Servers(postgres, redis)
+
+
+@pytest.fixture(scope="session")
+def config(servers: Servers) -> Settings:
+    os.environ["DATABASE_URL"] = servers.postgres.dsn()
+    os.environ["REDIS_URL"] = servers.redis.url
+    os.environ["SECRET_KEY"] = "a-secret-that-only-these-tests-know"
+    settings.cache_clear()
+    return settings()
+
+
+@pytest.fixture(scope="session")
+async def migrated(config: Settings) -> AsyncIterator[Projector]:
+    await migrate(config.database_url)
+    projector = await Projector.open(config)
+    yield projector
+    await projector.close()
+
+
+@pytest.fixture
+async def sql(config: Settings, migrated: Projector) -> AsyncIterator[Connection]:
+    """A connection as the owner of the tables, to an empty database."""
+    connection = await asyncpg.connect(config.database_url)
+    await connection.execute(EMPTY)
+    await migrated.redis.flushall()
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def database(config: Settings, sql: Connection) -> str:  # noqa: ARG001 - emptied first
+    """The URL of an empty database at the newest migration."""
+    return config.database_url
+
+
+@pytest.fixture
+def projector(sql: Connection, migrated: Projector) -> Projector:  # noqa: ARG001 - emptied first
+    """A worker's inside, that folds when told to."""
+    return migrated
+
+
+@pytest.fixture
+async def worker(sql: Connection, config: Settings) -> AsyncIterator[None]:  # noqa: ARG001 - emptied first
+    """A real arq worker that runs beside the test."""
+    async with running_worker(config):
+        yield
+
+
+@pytest.fixture
+async def redis(sql: Connection, config: Settings) -> AsyncIterator[Redis]:  # noqa: ARG001 - emptied first
+    client: Redis = Redis.from_url(config.redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture(scope="session")
+async def reader_pool(config: Settings, migrated: Projector) -> AsyncIterator[asyncpg.Pool]:  # noqa: ARG001
+    pool = await open_query_pool(config)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+def reader(sql: Connection, reader_pool: asyncpg.Pool) -> Reader:  # noqa: ARG001 - emptied first
+    return Reader(reader_pool, timeout_seconds=5)
+
+
+@pytest.fixture(scope="session")
+async def application(config: Settings, migrated: Projector) -> AsyncIterator[FastAPI]:  # noqa: ARG001
+    app = create_app()
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def api(sql: Connection, application: FastAPI) -> AsyncIterator[httpx.AsyncClient]:  # noqa: ARG001
+    """An anonymous client of the API."""
+    transport = httpx.ASGITransport(app=application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://inkfold.test") as client:
+        yield client
+
+
+@pytest.fixture
+async def signed_up(api: httpx.AsyncClient, application: FastAPI) -> AsyncIterator[SignUp]:  # noqa: ARG001
+    """Registers and signs in people: `ada = await signed_up("ada")`."""
+    people: list[Person] = []
+
+    async def sign_up(username: str) -> Person:
+        person = await Person.register(application, username)
+        people.append(person)
+        return person
+
+    yield sign_up
+    for person in people:
+        await person.aclose()
