@@ -1,0 +1,71 @@
+"""What the tests of projections share: the blog to act on, and a connection that is ready for the engine."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+import pytest
+
+from app.settings import Settings
+from projections.engine.checkpoint import Connection, system_identifier
+from projections.engine.runner import Runner
+from projections.engine.step import prepare_session
+from projections.projector import Projector
+from tests.support.blog import Blog
+from tests.support.projection_spec import ReadSide
+
+Connect = Callable[[], Awaitable[Connection]]
+OpenRunner = Callable[..., Runner]
+
+
+@pytest.fixture
+def blog(sql: Connection, projector: Projector) -> Blog:
+    return Blog(projector.store, sql)
+
+
+@pytest.fixture
+async def stepping(sql: Connection, config: Settings) -> AsyncIterator[Connection]:  # noqa: ARG001 - emptied first
+    connection = await asyncpg.connect(config.database_url, server_settings={"application_name": "stepping"})
+    await prepare_session(connection)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def connect(sql: Connection, config: Settings) -> AsyncIterator[Connect]:  # noqa: ARG001 - emptied first
+    """Opens further connections: `held = await connect()`."""
+    opened: list[Connection] = []
+
+    async def connect() -> Connection:
+        opened.append(await asyncpg.connect(config.database_url))
+        return opened[-1]
+
+    yield connect
+    for connection in opened:
+        await connection.close()
+
+
+@pytest.fixture
+async def open_runner(projector: Projector) -> AsyncIterator[OpenRunner]:
+    """Opens a runner like the projector's, with some things otherwise: `await open_runner(limit=2)`."""
+    opened: list[Runner] = []
+
+    def open_runner(**changes: Any) -> Runner:
+        opened.append(replace(projector.runner, **changes))
+        return opened[-1]
+
+    yield open_runner
+    for runner in opened:
+        await runner.close()
+
+
+@pytest.fixture
+async def cluster(sql: Connection) -> int:
+    """The system identifier of the database cluster."""
+    return await system_identifier(sql)
+
+
+@pytest.fixture
+def read_side(sql: Connection, stepping: Connection, projector: Projector) -> ReadSide:
+    return ReadSide(sql, stepping, projector)
