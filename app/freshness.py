@@ -32,7 +32,7 @@ _SETTLE_SECONDS = 1.0
 
 _CHECKPOINTS = "SELECT projection, snapshot::text, pg_current_snapshot()::text AS now FROM checkpoint"
 _LAG = """
-SELECT pg_current_snapshot()::text AS now, coalesce(bool_or(behind), true) AS behind
+SELECT projection, snapshot::text, behind, pg_current_snapshot()::text AS now
 FROM read_lag
 WHERE projection = ANY ($1::text[])
 """
@@ -83,7 +83,7 @@ class Freshness:
         stale = False
         try:
             if confirm:
-                await self._confirm(query.reads)
+                await self.confirm(query.reads)
             if tokens:
                 await self._reach(query.reads, lambda snapshot: all(map(snapshot.sees, tokens)), tokens)
         except ProjectionLagging:
@@ -93,7 +93,7 @@ class Freshness:
         value = await query.fetch(self._reader)
         if value is None and not stale:
             try:
-                await self._confirm(query.reads)
+                await self.confirm(query.reads)
             except ProjectionLagging:
                 if not accept_stale:
                     raise
@@ -128,11 +128,17 @@ class Freshness:
             self._losses = self._reader.losses
             self._reached.clear()
 
-    async def _confirm(self, projections: Sequence[str]) -> None:
-        """Wait until the projections reflect everything that is committed now; without lag, one small statement."""
-        row = await self._reader.fetchrow(_LAG, list(projections))
-        if row is not None and row["behind"]:
-            now = Snapshot.parse(row["now"])
+    async def confirm(self, projections: Sequence[str]) -> None:
+        """Wait until the projections reflect everything that is committed now; without lag, one small statement.
+
+        Raises ProjectionLagging past the wait limit, and at once for a projection that was never built.
+        """
+        rows = await self._reader.fetch(_LAG, list(projections))
+        if len(rows) < len(projections):
+            raise ProjectionLagging
+        self._take({row["projection"]: row["snapshot"] for row in rows})
+        if any(row["behind"] for row in rows):
+            now = Snapshot.parse(rows[0]["now"])
             await self._reach(projections, lambda snapshot: snapshot.covers(now))
 
     async def _settle(self, query: Query[T], value: T) -> T:

@@ -20,6 +20,7 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that was idle when PostgreSQL ended it
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,

@@ -72,7 +72,7 @@ async def test_a_command_that_fails_leaves_neither_rows_nor_events(blog: Blog, s
     assert await edits(blog) == 0
 
 
-async def test_a_command_whose_event_is_refused_leaves_no_rows(blog: Blog, store: CommandStore) -> None:
+async def test_a_command_whose_event_is_refused_leaves_no_rows(blog: Blog) -> None:
     post = await blog.post(await blog.user("ada"))
     await blog.sql.execute("ALTER TABLE event ADD CONSTRAINT no_edits CHECK (type <> 'PostEdited')")
     try:
@@ -122,18 +122,14 @@ async def test_two_commands_that_lock_in_opposite_orders_both_succeed(blog: Blog
 
         return work
 
-    await asyncio.gather(
-        store.transact(edit_both(one.id, other.id)), store.transact(edit_both(other.id, one.id))
-    )
-    assert len(attempts) == 3
+    await asyncio.gather(store.transact(edit_both(one.id, other.id)), store.transact(edit_both(other.id, one.id)))
+    assert len(attempts) > 2
     assert await titles(blog) == {"Edited"}
     assert await edits(blog) == 2
 
 
 @pytest.mark.parametrize("code", ["40001", "40P01"])
-async def test_what_postgresql_asks_to_be_retried_is_retried(
-    blog: Blog, store: CommandStore, code: str
-) -> None:
+async def test_what_postgresql_asks_to_be_retried_is_retried(blog: Blog, store: CommandStore, code: str) -> None:
     post = await blog.post(await blog.user("ada"))
     attempts = 0
 

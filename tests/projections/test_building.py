@@ -15,7 +15,7 @@ from projections.projector import Projector
 from projections.registry import PROJECTIONS
 from tests.projections.conftest import Connect, OpenRunner
 from tests.support.blog import Blog, like_at
-from tests.support.projection_spec import ReadSide
+from tests.support.projection_spec import ReadSide, assert_table
 
 NAMES = [projection.name for projection in PROJECTIONS]
 NEXT_POSTS = replace(POSTS, version=POSTS.version + 1)
@@ -37,7 +37,8 @@ async def lively(blog: Blog, projector: Projector) -> AsyncIterator[Blog]:
 
 
 async def checkpoints(sql: Connection) -> dict[str, int]:
-    return dict(await sql.fetch("SELECT projection, version FROM checkpoint"))
+    rows = await sql.fetch("SELECT projection, version FROM checkpoint")
+    return {row["projection"]: row["version"] for row in rows}
 
 
 async def test_what_is_built_is_not_built_again(lively: Blog, projector: Projector) -> None:
@@ -121,10 +122,10 @@ async def test_a_definition_is_replaced_when_its_text_changes(sql: Connection) -
     changed: Projection = replace(POSTS, tables=tuple(shorter))
     try:
         assert await install_definitions(sql, [changed]) == ["definition_read_post_total"]
-        assert await sql.fetch("SELECT * FROM definition_read_post_total") == [(7,)]
+        await assert_table(sql, "definition_read_post_total", [{"total": 7}])
     finally:
         assert await install_definitions(sql, PROJECTIONS) == ["definition_read_post_total"]
-    assert await sql.fetch("SELECT * FROM definition_read_post_total") == [(True, 0)]
+    await assert_table(sql, "definition_read_post_total", [{"singleton": True, "total": 0}])
 
 
 async def test_dropped_definitions_are_installed_again(sql: Connection) -> None:

@@ -105,9 +105,7 @@ async def run(seed: int, *, blog: Blog, store: LingeringStore, folders: list[Con
     users = await blog.users(12)
     posts = [await blog.post(user) for user in users[:4]]
     population = Population([user.id for user in users], [(post.id, post.author_id) for post in posts])
-    writers = [
-        Someone(f"writer{number}", store, population, Random(seed + 2 + number)) for number in range(WRITERS)
-    ]
+    writers = [Someone(f"writer{number}", store, population, Random(seed + 2 + number)) for number in range(WRITERS)]
     for connection in folders:
         await prepare_session(connection)
     async with asyncio.TaskGroup() as group:

@@ -110,9 +110,7 @@ async def test_when_the_obstacle_is_gone_a_projection_catches_up_and_joins_the_o
 
 
 @pytest.mark.usefixtures("obstacle")
-async def test_a_projection_comes_back_by_itself(
-    blog: Blog, read_side: ReadSide, projector: Projector
-) -> None:
+async def test_a_projection_comes_back_by_itself(blog: Blog, read_side: ReadSide, projector: Projector) -> None:
     await blog.post(await blog.user("ada"))
     await projector.fold()
     await remove_obstacle(blog.sql)

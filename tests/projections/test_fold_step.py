@@ -155,9 +155,7 @@ async def test_an_event_that_no_fold_knows_moves_the_checkpoint(
 ) -> None:
     ada = await blog.user("ada")
     await projector.fold()
-    await blog.sql.execute(
-        "INSERT INTO event (type, subject_id, actor_id) VALUES ('TeaServed', $1, $1)", ada.id
-    )
+    await blog.sql.execute("INSERT INTO event (type, subject_id, actor_id) VALUES ('TeaServed', $1, $1)", ada.id)
     assert await projector.fold() == 1
     await read_side.folds_nothing_again()
     await read_side.is_exact()

@@ -15,17 +15,13 @@ NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 LAST_MOMENT = datetime(2025, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
-def buckets(
-    column: str, likes: Mapping[date, Mapping[WrittenPost, int]], *, author_id: UUID
-) -> list[Row]:
+def buckets(column: str, likes: Mapping[date, Mapping[WrittenPost, int]], *, author_id: UUID) -> list[Row]:
     """Return the rows of all scopes for the likes of one author's posts."""
     rows: list[Row] = []
     for bucket, counts in likes.items():
         scopes = [("all", ALL, sum(counts.values())), ("author", author_id, sum(counts.values()))]
         scopes += [("post", post.id, number) for post, number in counts.items()]
-        rows += [
-            {"scope": scope, "scope_id": id_, column: bucket, "likes": number} for scope, id_, number in scopes
-        ]
+        rows += [{"scope": scope, "scope_id": id_, column: bucket, "likes": number} for scope, id_, number in scopes]
     return rows
 
 
@@ -101,18 +97,14 @@ async def test_authors_are_counted_apart(blog: Blog, read_side: ReadSide) -> Non
     )
 
 
-async def test_a_like_taken_back_leaves_the_bucket_in_which_it_was_given(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_a_like_taken_back_leaves_the_bucket_in_which_it_was_given(blog: Blog, read_side: ReadSide) -> None:
     ada, bob = await blog.users(2)
     post = await blog.post(ada)
     await blog.like_at(LAST_MOMENT, post, ada)
     await blog.like_at(NEW_YEAR, post, bob)
     await read_side.projector.fold()
     await blog.unlike(post, ada)
-    await read_side.shows(
-        "read_likes_daily", *buckets("day", {date(2026, 1, 1): {post: 1}}, author_id=ada.id)
-    )
+    await read_side.shows("read_likes_daily", *buckets("day", {date(2026, 1, 1): {post: 1}}, author_id=ada.id))
     await assert_table(
         blog.sql,
         "read_likes_quarter_hourly",
@@ -137,9 +129,7 @@ async def test_a_like_moved_to_another_day_in_one_step_counts_there(blog: Blog, 
     await read_side.projector.fold()
     await blog.unlike(post, ada)
     await blog.like_at(NEW_YEAR, post, ada)
-    await read_side.shows(
-        "read_likes_daily", *buckets("day", {date(2026, 1, 1): {post: 1}}, author_id=ada.id)
-    )
+    await read_side.shows("read_likes_daily", *buckets("day", {date(2026, 1, 1): {post: 1}}, author_id=ada.id))
 
 
 async def test_a_deleted_post_takes_its_likes_out_of_every_bucket(blog: Blog, read_side: ReadSide) -> None:
@@ -150,9 +140,7 @@ async def test_a_deleted_post_takes_its_likes_out_of_every_bucket(blog: Blog, re
     await blog.like_at(NEW_YEAR, kept, bob)
     await read_side.projector.fold()
     await blog.delete(deleted)
-    await read_side.shows(
-        "read_likes_daily", *buckets("day", {date(2026, 1, 1): {kept: 1}}, author_id=ada.id)
-    )
+    await read_side.shows("read_likes_daily", *buckets("day", {date(2026, 1, 1): {kept: 1}}, author_id=ada.id))
 
 
 async def test_like_unlike_and_delete_in_one_step_leave_nothing(blog: Blog, read_side: ReadSide) -> None:

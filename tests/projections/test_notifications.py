@@ -55,9 +55,7 @@ async def followed_by(blog: Blog, author: RegisteredUser, number: int) -> list[R
 
 
 async def notified(blog: Blog, post: WrittenPost) -> list[UUID]:
-    rows = await blog.sql.fetch(
-        "SELECT user_id FROM read_notification WHERE post_id = $1 ORDER BY user_id", post.id
-    )
+    rows = await blog.sql.fetch("SELECT user_id FROM read_notification WHERE post_id = $1 ORDER BY user_id", post.id)
     return [row["user_id"] for row in rows]
 
 
@@ -65,9 +63,7 @@ def ids(users: Sequence[RegisteredUser]) -> list[UUID]:
     return [user.id for user in users]
 
 
-async def test_a_post_is_announced_until_all_its_subscribers_are_notified(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_a_post_is_announced_until_all_its_subscribers_are_notified(blog: Blog, read_side: ReadSide) -> None:
     ada = await blog.user("ada")
     bob, eve = await followed_by(blog, ada, 2)
     post = await blog.post(ada, "News")
@@ -86,9 +82,7 @@ async def test_a_post_is_announced_until_all_its_subscribers_are_notified(
     assert not await blog.announce()
 
 
-async def test_published_announced_and_folded_in_one_step_is_all_the_same(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_published_announced_and_folded_in_one_step_is_all_the_same(blog: Blog, read_side: ReadSide) -> None:
     ada = await blog.user("ada")
     (bob,) = await followed_by(blog, ada, 1)
     post = await blog.post(ada)
@@ -97,9 +91,7 @@ async def test_published_announced_and_folded_in_one_step_is_all_the_same(
     await assert_table(blog.sql, "read_announcement", [])
 
 
-async def test_a_post_of_someone_whom_nobody_follows_is_not_announced(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_a_post_of_someone_whom_nobody_follows_is_not_announced(blog: Blog, read_side: ReadSide) -> None:
     ada = await blog.user("ada")
     await blog.post(ada)
     await read_side.shows("read_announcement")
@@ -153,12 +145,8 @@ async def test_an_announcement_that_dies_in_the_middle_is_continued_without_repe
     finally:
         await blog.sql.execute("DROP FUNCTION die CASCADE")
     await in_twos.announce()
-    await read_side.shows(
-        "read_notification", *[await notification(blog, user, post, ada) for user in followers]
-    )
-    await assert_table(
-        blog.sql, "read_notification_count", [counts(user, total=1, unread=1) for user in followers]
-    )
+    await read_side.shows("read_notification", *[await notification(blog, user, post, ada) for user in followers])
+    await assert_table(blog.sql, "read_notification_count", [counts(user, total=1, unread=1) for user in followers])
 
 
 async def test_who_subscribes_after_the_publication_is_not_notified_of_it(
@@ -192,9 +180,7 @@ async def test_announcements_are_made_in_the_order_of_their_posts(blog: Blog, re
     assert len(await notified(blog, first)) == 1
 
 
-async def test_reading_one_changes_one_and_the_own_count(
-    blog: Blog, read_side: ReadSide, projector: Projector
-) -> None:
+async def test_reading_one_changes_one_and_the_own_count(blog: Blog, read_side: ReadSide, projector: Projector) -> None:
     ada = await blog.user("ada")
     bob, eve = await followed_by(blog, ada, 2)
     post = await blog.post(ada)
@@ -237,12 +223,8 @@ async def test_reading_all_leaves_others_and_later_ones_unread(
     assert (await read_all_notifications(blog.store, ReadAllNotifications(user_id=bob.id))).value == 2
     later = await blog.post(ada, "Three")
     await projector.announce()
-    await read_side.shows(
-        "read_notification_count", counts(bob, total=3, unread=1), counts(eve, total=3, unread=3)
-    )
-    unread = await blog.sql.fetchval(
-        "SELECT post_id FROM read_notification WHERE user_id = $1 AND NOT is_read", bob.id
-    )
+    await read_side.shows("read_notification_count", counts(bob, total=3, unread=1), counts(eve, total=3, unread=3))
+    unread = await blog.sql.fetchval("SELECT post_id FROM read_notification WHERE user_id = $1 AND NOT is_read", bob.id)
     assert unread == later.id
 
 

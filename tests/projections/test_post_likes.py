@@ -29,9 +29,7 @@ async def test_a_like_taken_back_is_gone(blog: Blog, read_side: ReadSide) -> Non
     await read_side.shows("read_post_like", like(post, ada, by_ada))
 
 
-async def test_a_like_given_and_taken_back_in_one_step_was_never_there(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_a_like_given_and_taken_back_in_one_step_was_never_there(blog: Blog, read_side: ReadSide) -> None:
     ada = await blog.user("ada")
     post = await blog.post(ada)
     await blog.like(post, ada)
@@ -39,9 +37,7 @@ async def test_a_like_given_and_taken_back_in_one_step_was_never_there(
     await read_side.shows("read_post_like")
 
 
-async def test_a_like_taken_back_and_given_anew_in_one_step_has_the_new_moment(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_a_like_taken_back_and_given_anew_in_one_step_has_the_new_moment(blog: Blog, read_side: ReadSide) -> None:
     ada = await blog.user("ada")
     post = await blog.post(ada)
     first = await blog.like(post, ada)

@@ -34,9 +34,7 @@ async def test_content_up_to_280_characters_is_its_own_excerpt(blog: Blog, read_
     await read_side.shows("read_post", card(post, ada))
 
 
-async def test_longer_content_is_cut_to_280_characters_with_an_ellipsis(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_longer_content_is_cut_to_280_characters_with_an_ellipsis(blog: Blog, read_side: ReadSide) -> None:
     ada = await blog.user("ada")
     post = await blog.post(ada, content="ü" * 281)
     await read_side.shows("read_post", {**card(post, ada), "excerpt": "ü" * 279 + "…"})
@@ -52,9 +50,7 @@ async def test_an_edit_changes_the_post_and_keeps_its_likes(blog: Blog, read_sid
     await read_side.shows("read_post", card(edited, ada, likes=1))
 
 
-async def test_a_post_published_edited_and_liked_in_one_step_is_counted_once(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_a_post_published_edited_and_liked_in_one_step_is_counted_once(blog: Blog, read_side: ReadSide) -> None:
     ada, bob, eve = await blog.users(3)
     post = await blog.post(ada)
     await blog.like(post, bob)
@@ -92,9 +88,7 @@ async def test_a_deleted_post_is_gone_and_counted_no_more(blog: Blog, read_side:
     await assert_table(blog.sql, "read_post_total", [{"singleton": True, "total": 1}])
 
 
-async def test_a_post_published_and_deleted_in_one_step_was_never_there(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_a_post_published_and_deleted_in_one_step_was_never_there(blog: Blog, read_side: ReadSide) -> None:
     ada, bob = await blog.users(2)
     post = await blog.post(ada)
     await blog.like(post, bob)

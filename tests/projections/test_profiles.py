@@ -26,16 +26,12 @@ async def test_a_registered_user_has_a_profile_of_zeros(blog: Blog, read_side: R
     await read_side.shows("read_profile", profile(ada))
 
 
-async def test_a_user_who_registers_and_acts_in_one_step_is_counted_once(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_a_user_who_registers_and_acts_in_one_step_is_counted_once(blog: Blog, read_side: ReadSide) -> None:
     ada, bob = await blog.users(2)
     post = await blog.post(ada)
     await blog.like(post, bob)
     await blog.subscribe(bob, ada)
-    await read_side.shows(
-        "read_profile", profile(ada, posts=1, likes=1, subscribers=1), profile(bob, subscriptions=1)
-    )
+    await read_side.shows("read_profile", profile(ada, posts=1, likes=1, subscribers=1), profile(bob, subscriptions=1))
 
 
 async def test_publishing_and_deleting_move_the_post_count(blog: Blog, read_side: ReadSide) -> None:
@@ -46,9 +42,7 @@ async def test_publishing_and_deleting_move_the_post_count(blog: Blog, read_side
     await read_side.shows("read_profile", profile(ada, posts=1))
 
 
-async def test_likes_count_for_the_author_and_not_for_who_gives_them(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_likes_count_for_the_author_and_not_for_who_gives_them(blog: Blog, read_side: ReadSide) -> None:
     ada, bob = await blog.users(2)
     first, second = await blog.post(ada), await blog.post(ada)
     for post in (first, second):

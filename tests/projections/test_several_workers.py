@@ -22,7 +22,7 @@ NAMES = [projection.name for projection in PROJECTIONS]
 
 
 @pytest.fixture
-async def second(projector: Projector, config: Settings) -> AsyncIterator[Projector]:  # noqa: ARG001 - comes first
+async def second(projector: Projector, config: Settings) -> AsyncIterator[Projector]:
     projector = await Projector.open(config)
     yield projector
     await projector.close()
@@ -120,9 +120,7 @@ async def test_a_worker_killed_between_its_folds_and_the_commit_counts_nothing_t
     await obstacle.start()
     await blocking.execute("LOCK TABLE read_likes_quarter_hourly IN SHARE MODE")
     folding = asyncio.create_task(projector.fold())
-    await blog.sql.execute(
-        "SELECT pg_terminate_backend($1)", await waiting_backend(blog.sql, "inkfold-folding")
-    )
+    await blog.sql.execute("SELECT pg_terminate_backend($1)", await waiting_backend(blog.sql, "inkfold-folding"))
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
         await folding
     await obstacle.rollback()

@@ -39,18 +39,14 @@ async def test_an_ended_subscription_is_gone_and_its_reverse_stays(blog: Blog, r
     await read_side.shows("read_subscription", subscription(ada, bob, since))
 
 
-async def test_a_subscription_begun_and_ended_in_one_step_was_never_there(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_a_subscription_begun_and_ended_in_one_step_was_never_there(blog: Blog, read_side: ReadSide) -> None:
     ada, bob = await blog.users(2)
     await blog.subscribe(bob, ada)
     await blog.unsubscribe(bob, ada)
     await read_side.shows("read_subscription")
 
 
-async def test_a_subscription_begun_anew_in_one_step_has_the_new_moment(
-    blog: Blog, read_side: ReadSide
-) -> None:
+async def test_a_subscription_begun_anew_in_one_step_has_the_new_moment(blog: Blog, read_side: ReadSide) -> None:
     ada, bob = await blog.users(2)
     first = await blog.subscribe(bob, ada)
     await read_side.shows("read_subscription", subscription(bob, ada, first))

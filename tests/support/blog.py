@@ -89,9 +89,7 @@ class Blog:
         return len(await self._rows("SELECT post_id FROM announcements"))
 
     async def notification_of(self, user: RegisteredUser, post: WrittenPost) -> UUID:
-        rows = await self._rows(
-            "SELECT id FROM notifications WHERE user_id = $1 AND post_id = $2", user.id, post.id
-        )
+        rows = await self._rows("SELECT id FROM notifications WHERE user_id = $1 AND post_id = $2", user.id, post.id)
         return cast("UUID", rows[0]["id"])
 
     async def _moment(self, where: str, *values: UUID) -> datetime:
@@ -106,9 +104,7 @@ class Blog:
         return (await self.store.transact(look)).value
 
 
-async def like_at(
-    connection: Connection, moment: datetime, *, post: WrittenPost, user: RegisteredUser
-) -> None:
+async def like_at(connection: Connection, moment: datetime, *, post: WrittenPost, user: RegisteredUser) -> None:
     """Write a like and its event, in the caller's transaction."""
     event = PostLiked(subject_id=post.id, actor_id=user.id, author_id=post.author_id, liked_at=moment)
     await connection.execute(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -53,11 +54,13 @@ class Cluster:
         return Snapshot(min(in_progress, default=self.completed_below), self.completed_below, in_progress)
 
 
+Happening = int | tuple[bool, int] | None
+
 #: None begins a transaction, a number ends one of those that run, "step" takes the next snapshot of a chain.
 happenings = st.lists(st.one_of(st.none(), st.integers(0, 5), st.tuples(st.booleans(), st.integers(0, 4))))
 
 
-def chain_of(happened: Sequence[None | int | tuple[bool, int]]) -> list[Snapshot]:
+def chain_of(happened: Sequence[Happening]) -> list[Snapshot]:
     """Return a projection's snapshots, each taken after the one before; some are cut, never below the last xmax."""
     cluster = Cluster()
     chain = [cluster.snapshot()]
@@ -136,19 +139,19 @@ def test_a_cut_beyond_everything_changes_nothing(snapshot: Snapshot) -> None:
 
 
 @given(happenings)
-def test_each_snapshot_of_a_chain_covers_those_before(happened: list[None | int | tuple[bool, int]]) -> None:
+def test_each_snapshot_of_a_chain_covers_those_before(happened: list[Happening]) -> None:
     chain = chain_of(happened)
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in pairwise(chain):
         assert after.covers(before)
 
 
 @given(happenings)
 def test_age_grows_exactly_when_a_chain_comes_to_see_more(
-    happened: list[None | int | tuple[bool, int]],
+    happened: list[Happening],
 ) -> None:
     chain = chain_of(happened)
     everything = range(chain[-1].xmax + 10)
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in pairwise(chain):
         if {xid for xid in everything if after.sees(xid)} > {xid for xid in everything if before.sees(xid)}:
             assert after.age > before.age
         else:
@@ -156,7 +159,7 @@ def test_age_grows_exactly_when_a_chain_comes_to_see_more(
 
 
 @given(happenings, st.randoms())
-def test_the_newest_of_a_chain_sees_the_most(happened: list[None | int | tuple[bool, int]], random: Random) -> None:
+def test_the_newest_of_a_chain_sees_the_most(happened: list[Happening], random: Random) -> None:
     chain = chain_of(happened)
     shuffled = random.sample(chain, len(chain))
     assert all(newest(shuffled).covers(snapshot) for snapshot in chain)
