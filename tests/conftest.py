@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 import asyncpg
 import httpx
 import pytest
-from app.main import create_app
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from app.db import open_query_pool
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.redis import EmbeddedRedis
+from app.main import create_app
 from app.migrate import migrate
 from app.queries.reader import Reader
 from app.settings import Settings, settings

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from app.commands.posts import DeletePost, EditPost, PublishPost, delete_post, edit_post, publish_post
 from app.commands.likes import LikePost, like_post
+from app.commands.posts import DeletePost, EditPost, PublishPost, delete_post, edit_post, publish_post
 from app.errors import NotTheAuthor, PostNotFound, PreconditionFailed, Unauthenticated
 from tests.support.blog import Blog, happened
 from tests.support.projection_spec import dump

@@ -69,3 +69,14 @@ async def cluster(sql: Connection) -> int:
 @pytest.fixture
 def read_side(sql: Connection, stepping: Connection, projector: Projector) -> ReadSide:
     return ReadSide(sql, stepping, projector)
+
+
+async def waiting_backend(sql: Connection, application: str) -> int:
+    """Wait until a backend of that name waits for a lock; return its process id."""
+    while True:
+        pid: int | None = await sql.fetchval(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'",
+            application,
+        )
+        if pid is not None:
+            return pid

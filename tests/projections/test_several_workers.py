@@ -1,4 +1,4 @@
-"""Workers that fold at once, come too late, or die in the middle: each event still counts once."""
+"""Workers that fold at once: each event has one effect, and whoever finds the work taken waits or does the rest."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,13 +8,11 @@ import pytest
 
 from app.commands.likes import LikePost, like_post
 from app.settings import Settings
-from projections.engine.checkpoint import Connection, lock, lock_waiting, read_checkpoints, unlock
-from projections.engine.step import StepFailedError, fold_pending, step
-from projections.posts import POSTS
+from projections.engine.checkpoint import Connection, lock, lock_waiting, unlock
+from projections.engine.step import step
 from projections.projector import Projector
-from projections.ranking import RANKING
 from projections.registry import PROJECTIONS
-from tests.projections.conftest import Connect, OpenRunner
+from tests.projections.conftest import Connect, OpenRunner, waiting_backend
 from tests.support.blog import Blog
 from tests.support.projection_spec import ReadSide
 
@@ -26,17 +24,6 @@ async def second(projector: Projector, config: Settings) -> AsyncIterator[Projec
     projector = await Projector.open(config)
     yield projector
     await projector.close()
-
-
-async def waiting_backend(sql: Connection, application: str) -> int:
-    """Wait until a backend of that name waits for a lock; return its process id."""
-    while True:
-        pid: int | None = await sql.fetchval(
-            "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'",
-            application,
-        )
-        if pid is not None:
-            return pid
 
 
 async def test_two_workers_at_once_have_one_effect(
@@ -64,103 +51,6 @@ async def test_two_workers_share_a_backlog_in_small_steps(
     await asyncio.gather(*(open_runner(limit=limit).catch_up() for limit in (1, 2, 3)))
     assert await blog.sql.fetchval("SELECT like_count FROM read_post") == 20
     await read_side.folds_nothing_again()
-    await read_side.is_exact()
-
-
-@pytest.mark.parametrize("late", [POSTS, RANKING], ids=["with rows to change", "with a checkpoint to move"])
-async def test_a_step_that_was_overtaken_commits_nothing(
-    blog: Blog, read_side: ReadSide, projector: Projector, stepping: Connection, late: object
-) -> None:
-    """As when a worker is stopped after its snapshot, another takes over, and the first goes on."""
-    ada = await blog.user("ada")
-    post = await blog.post(ada)
-    await projector.fold()
-    await blog.edit(post, title="Another title")
-    if late is POSTS:
-        await blog.like(post, ada)
-    projections = [projection for projection in PROJECTIONS if projection is late]
-    names = {projection.name: projection for projection in projections}
-    with pytest.raises((asyncpg.SerializationError, StepFailedError)) as refused:
-        async with stepping.transaction(isolation="repeatable_read"):
-            standing = await read_checkpoints(stepping, names, limit=1_000)
-            await projector.fold()
-            await fold_pending(stepping, names, standing)
-    assert isinstance(refused.value, asyncpg.SerializationError) or isinstance(
-        refused.value.__cause__, asyncpg.SerializationError
-    )
-    await read_side.folds_nothing_again()
-    await read_side.is_exact()
-
-
-async def test_a_runner_that_is_overtaken_leaves_the_work_to_the_other(
-    blog: Blog, read_side: ReadSide, projector: Projector
-) -> None:
-    await blog.post(await blog.user("ada"))
-    await blog.sql.execute("""
-        CREATE FUNCTION overtake() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE 'overtaken' USING ERRCODE = 'serialization_failure'; END $$;
-        CREATE TRIGGER overtake BEFORE UPDATE ON checkpoint FOR EACH ROW EXECUTE FUNCTION overtake();
-    """)
-    try:
-        assert await projector.fold() == 0
-    finally:
-        await blog.sql.execute("DROP FUNCTION overtake CASCADE")
-    await read_side.folds(2)
-    await read_side.is_exact()
-
-
-async def test_a_worker_killed_between_its_folds_and_the_commit_counts_nothing_twice(
-    blog: Blog, read_side: ReadSide, projector: Projector, connect: Connect
-) -> None:
-    ada = await blog.user("ada")
-    post = await blog.post(ada)
-    await blog.like(post, ada)
-    blocking = await connect()
-    obstacle = blocking.transaction()
-    await obstacle.start()
-    await blocking.execute("LOCK TABLE read_likes_quarter_hourly IN SHARE MODE")
-    folding = asyncio.create_task(projector.fold())
-    await blog.sql.execute("SELECT pg_terminate_backend($1)", await waiting_backend(blog.sql, "inkfold-folding"))
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
-        await folding
-    await obstacle.rollback()
-    assert await blog.sql.fetchval("SELECT count(*) FROM read_post") == 0
-    await read_side.folds(3)
-    assert await blog.sql.fetchval("SELECT like_count FROM read_post") == 1
-    await read_side.is_exact()
-
-
-async def test_a_worker_that_dies_after_the_commit_has_folded(
-    blog: Blog, read_side: ReadSide, open_runner: OpenRunner
-) -> None:
-    async def die(*_: object) -> None:
-        raise EOFError
-
-    ada = await blog.user("ada")
-    await blog.like(await blog.post(ada), ada)
-    with pytest.raises(EOFError):
-        await open_runner(on_step=die).catch_up()
-    await read_side.folds_nothing_again()
-    assert await blog.sql.fetchval("SELECT like_count FROM read_post") == 1
-    await read_side.is_exact()
-
-
-async def test_a_worker_cancelled_at_any_moment_leaves_no_lock_behind(
-    blog: Blog, read_side: ReadSide, open_runner: OpenRunner, connect: Connect
-) -> None:
-    runner, other = open_runner(), await connect()
-    ada = await blog.user("ada")
-    post = await blog.post(ada)
-    for turns in range(40):
-        await blog.edit(post, title=f"Title {turns}")
-        folding = asyncio.create_task(runner.catch_up())
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        folding.cancel()
-        await asyncio.gather(folding, return_exceptions=True)
-        assert sorted(await lock(other, NAMES)) == sorted(NAMES)
-        await unlock(other, NAMES)
-    await read_side.projector.fold()
     await read_side.is_exact()
 
 

@@ -101,8 +101,9 @@ def test_a_fold_runs_on_exactly_the_events_that_it_reads(projection: Projection)
         assert fold.events == EVENTS.intersection(re.findall(r"'(\w+)'", statement))
 
 
-def test_every_event_is_folded_by_some_projection() -> None:
-    assert set().union(*(fold.events for projection in PROJECTIONS for fold in projection.folds)) == EVENTS
+def test_every_event_is_folded_by_some_projection_but_those_whose_rows_come_along() -> None:
+    folded = set().union(*(fold.events for projection in PROJECTIONS for fold in projection.folds))
+    assert folded == EVENTS - {"DemoAdded"}
 
 
 def test_no_table_belongs_to_two_projections() -> None:
