@@ -1,4 +1,4 @@
-"""What Redis remembers for the API: each user's last consistency token, and the top posts ready to send.
+"""What Redis remembers for the API: each user's last consistency tokens, and the top posts ready to send.
 
 Everything here can be lost at any moment: a miss costs a little time and never a wrong answer.
 """
@@ -18,8 +18,10 @@ from projections.engine.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
-#: How long a user's last token is remembered; a projection that lags longer is an outage of its own.
+#: How long a user's tokens are remembered; a projection that lags longer is an outage of its own.
 TOKEN_SECONDS = 600
+#: How many are remembered of each user; who has as many may have written more, and is checked for all.
+MOST_TOKENS = 32
 
 _TIMEOUT_SECONDS = 0.25
 _SINCE_KEY = "inkfold:tokens:since"
@@ -40,9 +42,9 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """A remembered token. When it isn't trusted, the user may have written something that Redis has forgotten."""
+    """Remembered tokens. When they aren't trusted, the user may have written something that Redis does not know of."""
 
-    token: int | None
+    tokens: tuple[int, ...]
     trusted: bool
 
 
@@ -60,28 +62,48 @@ class Cache:
     def __init__(self, redis: Redis, *, cluster: int) -> None:
         self._redis = redis
         self._cluster = cluster
+        self._lapsed = False
         self._keep_newest = redis.register_script(_KEEP_NEWEST)
 
+    def lapse(self) -> None:
+        """Trust no memory from before now: Redis went away, and may come back without what it was told last."""
+        self._lapsed = True
+
     async def remember_token(self, user_id: UUID, token: str) -> None:
-        """Keep a user's last token for a while; done best-effort, before the command is answered."""
+        """Keep a user's token for a while; done best-effort, before the command is answered.
+
+        Several are kept: of two transactions that ran side by side, seeing one does not imply seeing the other.
+        """
+        key, now = self._tokens_key(user_id), int(time.time())
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS), self._redis.pipeline(transaction=False) as pipe:
-                pipe.set(_SINCE_KEY, int(time.time()), nx=True)
-                pipe.set(self._token_key(user_id), token, ex=TOKEN_SECONDS)
+                pipe.set(_SINCE_KEY, now, nx=not self._lapsed)
+                pipe.zadd(key, {token: now})
+                pipe.zremrangebyscore(key, "-inf", now - TOKEN_SECONDS)
+                pipe.zremrangebyrank(key, 0, -MOST_TOKENS - 1)
+                pipe.expire(key, TOKEN_SECONDS)
                 await pipe.execute()
+            self._lapsed = False
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("Redis did not take a consistency token (%s); reads of this user will check more.", error)
+            self._lapsed = True
+            log.warning("Redis did not take a consistency token (%s); reads will check more for a while.", error)
 
-    async def recall_token(self, user_id: UUID) -> Recalled:
-        """Return the user's last token; untrusted while Redis is down, and for a while after it lost its memory."""
+    async def recall_tokens(self, user_id: UUID) -> Recalled:
+        """Return the user's last tokens; untrusted while Redis is down, and for a while after it lost its memory."""
+        now = int(time.time())
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
-                token, since = await self._redis.mget(self._token_key(user_id), _SINCE_KEY)
+            async with asyncio.timeout(_TIMEOUT_SECONDS), self._redis.pipeline(transaction=False) as pipe:
+                if self._lapsed:
+                    pipe.set(_SINCE_KEY, now)
+                pipe.zrange(self._tokens_key(user_id), 0, -1)
+                pipe.get(_SINCE_KEY)
+                *_, tokens, since = await pipe.execute()
+            self._lapsed = False
         except (RedisError, OSError, TimeoutError):
-            return Recalled(None, trusted=False)
-        if token is not None:
-            return Recalled(int(token), trusted=True)
-        return Recalled(None, trusted=since is not None and time.time() - int(since) > TOKEN_SECONDS)
+            self._lapsed = True
+            return Recalled((), trusted=False)
+        whole = since is not None and now - int(since) > TOKEN_SECONDS and len(tokens) < MOST_TOKENS
+        return Recalled(tuple(map(int, tokens)), trusted=whole)
 
     async def read_top(self) -> CachedTop | None:
         """Return the top posts, or None when Redis has none or is down."""
@@ -117,5 +139,5 @@ class Cache:
     def _top_key(self) -> str:
         return f"inkfold:{self._cluster}:top_posts:v1"
 
-    def _token_key(self, user_id: UUID) -> str:
-        return f"inkfold:{self._cluster}:token:{user_id}"
+    def _tokens_key(self, user_id: UUID) -> str:
+        return f"inkfold:{self._cluster}:tokens:{user_id}"

@@ -1,14 +1,30 @@
 """The console script `inkfold`; a command imports what it needs when it is called, so each starts fast."""
 
 import asyncio
+import os
 import sys
+from collections.abc import Mapping
+from typing import Final
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from app.demo.command import demo
 from app.embedded.errors import StartError
+from app.reachability import UnreachableError, require_postgres
 from projections.cli import app as projections
+
+#: What a setting must be, by pydantic's name of the fault.
+_EXPECTED: Final[Mapping[str, str]] = {
+    "literal_error": "it must be {expected}",
+    "too_short": "it must have at least {min_length} characters",
+    "int_parsing": "it must be a whole number",
+    "greater_than_equal": "it must be {ge} or more",
+    "greater_than": "it must be more than {gt:g}",
+    "float_parsing": "it must be a number",
+    "bool_parsing": "it must be true or false",
+}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,9 +59,12 @@ def api() -> None:
     import uvicorn
 
     from app.embedded.orphan import end_with_up
+    from app.embedded.port import check_port
     from app.settings import settings
 
     end_with_up()
+    check_port(settings().host, settings().port)
+    require_postgres(settings().database_url)
     uvicorn.run(
         "app.main:create_app",
         factory=True,
@@ -69,7 +88,7 @@ def worker() -> None:
     from projections.worker import main as run_worker
 
     end_with_up()
-    settings()
+    require_postgres(settings().database_url)
     run_worker()
 
 
@@ -79,28 +98,41 @@ def migrate() -> None:
     from app.migrate import migrate as apply
     from app.settings import settings
 
+    require_postgres(settings().database_url)
     for name in asyncio.run(apply(settings().database_url)):
         typer.echo(f"Applied {name}")
 
 
 def main() -> None:
-    """Run the command line; a missing or wrong setting is a sentence on standard error, and exit code 2."""
+    """Run the command line; what prevents it is a sentence on standard error: exit code 2 for a setting, else 1."""
     try:
         app()
-    except StartError as error:
+    except (StartError, UnreachableError) as error:
         typer.echo(str(error), err=True)
         sys.exit(1)
     except ValidationError as error:
         for fault in error.errors():
-            typer.echo(_sentence(fault["loc"], fault["type"], fault["msg"]), err=True)
+            typer.echo(_sentence(fault), err=True)
         sys.exit(2)
 
 
-def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = "_".join(str(part) for part in location).upper()
-    if kind == "missing":
-        return f"{name} is not set. Set it in the environment, or let `inkfold up` provide it."
-    return f"{name} is not usable: {message[:1].lower()}{message[1:]}."
+def _sentence(fault: ErrorDetails) -> str:
+    name = "_".join(str(part) for part in fault["loc"]).upper()
+    if fault["type"] == "missing":
+        return (
+            f"{name} is not set, and no `inkfold up` runs on {os.environ.get('DATA_DIR') or '.data'} here. "
+            "Set it, or start `inkfold up`, or name its folder with DATA_DIR."
+        )
+    return f"{name} is not usable: {_expected(name, fault)}."
+
+
+def _expected(name: str, fault: ErrorDetails) -> str:
+    if name == "PORT":
+        return "it must be a whole number from 1 to 65535"
+    if known := _EXPECTED.get(fault["type"]):
+        return known.format_map(fault.get("ctx", {})).replace("'", "")
+    message = fault["msg"].removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
 
 
 if __name__ == "__main__":

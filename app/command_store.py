@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import asyncpg
 import orjson
@@ -18,10 +18,11 @@ from tortoise.exceptions import DBConnectionError, IntegrityError
 from tortoise.transactions import in_transaction  # noqa: TID251 - the one place that may
 
 from app.cache import Cache
+from app.connection_loss import CONNECTION_LOST
 from app.db import bind_models, expire_connections
 from app.doorbell import ANNOUNCE, FOLD, Doorbell
 from app.errors import OutcomeUnknown, Overloaded, Unauthenticated, Unavailable
-from app.events import Event, PostPublished
+from app.events import Event, NotificationsSent, PostPublished
 
 log = logging.getLogger(__name__)
 
@@ -35,18 +36,7 @@ RETURNING tx::text
 
 _TRIES = 4
 _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-_CONNECTION_LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # of a connection that was idle when PostgreSQL ended it
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    DBConnectionError,
-    OSError,
-)
+_CONNECTION_LOST: Final[tuple[type[Exception], ...]] = (*CONNECTION_LOST, DBConnectionError)
 
 
 class _ConnectionLostError(Exception):
@@ -155,7 +145,7 @@ class CommandStore:
         self._doorbell.ring(FOLD)
         if any(isinstance(event, PostPublished) for event in events):
             self._doorbell.ring(ANNOUNCE)
-        for actor_id in {event.actor_id for event in events}:
+        for actor_id in {event.actor_id for event in events if not isinstance(event, NotificationsSent)}:
             await self._cache.remember_token(actor_id, token)
 
 

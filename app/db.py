@@ -65,12 +65,13 @@ async def expire_connections(models: TortoiseContext) -> None:
         await client._expire_connections()  # noqa: SLF001 - Tortoise has no public name for it
 
 
-async def open_query_pool(config: Settings) -> Pool:
-    """Open the pool that queries use: read only, under the reader role."""
+async def open_query_pool(config: Settings, *, init: Any = None) -> Pool:
+    """Open the pool that queries use: read only, under the reader role. Calls `init` with each new connection."""
     return await asyncpg.create_pool(
         config.database_url,
         min_size=1,
         max_size=config.query_pool_size,
+        init=init,
         server_settings=_session("inkfold-queries", config.statement_timeout_seconds)
         | {"role": READER_ROLE, "default_transaction_read_only": "on"},
     )
@@ -84,7 +85,7 @@ async def open_worker_pool(config: Settings) -> Pool:
 
 
 async def connect_folding(config: Settings) -> "asyncpg.Connection[asyncpg.Record]":
-    """Connect for folding; a worker that stops in the middle of a step loses its transaction after 2 s.
+    """Connect for folding; a worker that stops loses its transaction and its locks after 2 s.
 
     A step need not reach the disk before it counts: tables and checkpoint go back together if PostgreSQL crashes, and
     the events, which commands commit durably, are folded again.
@@ -92,7 +93,12 @@ async def connect_folding(config: Settings) -> "asyncpg.Connection[asyncpg.Recor
     return await asyncpg.connect(
         config.database_url,
         server_settings=_session("inkfold-folding", 0)
-        | {"synchronous_commit": "off", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "2s"},
+        | {
+            "synchronous_commit": "off",
+            "idle_session_timeout": "2s",
+            "lock_timeout": "1s",
+            "idle_in_transaction_session_timeout": "2s",
+        },
     )
 
 

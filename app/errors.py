@@ -2,14 +2,16 @@
 
 InkfoldError
 ├── Refused (4xx): InvalidInput, Unauthenticated, Forbidden, NotFound…, Conflict, PreconditionFailed
-└── Unavailable (503): Overloaded, ProjectionLagging, StoreUnreachable
+└── Unavailable (503): Overloaded, ProjectionLagging, OutcomeUnknown
+
+The docstring of each class is public: it is what an answer says when nothing more is known.
 """
 
 from typing import ClassVar
 
 
 class InkfoldError(Exception):
-    """The class docstring of each leaf is the default detail."""
+    """Something went wrong here. Try again; if it stays, report the request id."""
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal-error"

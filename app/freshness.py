@@ -29,6 +29,7 @@ _POLL_SECONDS = 0.02
 _RECONNECT_SECONDS = 0.5
 #: How long a list may wait for rows that are on their way, before it is answered as it is.
 _SETTLE_SECONDS = 1.0
+_SETTLE_POLL_SECONDS = 0.1
 
 _CHECKPOINTS = "SELECT projection, snapshot::text, pg_current_snapshot()::text AS now FROM checkpoint"
 _LAG = """
@@ -51,14 +52,17 @@ class Fresh(Generic[T]):
 class Freshness:
     """Knows how far each projection has come. One per process; run `listening` as a task while it is used."""
 
-    def __init__(self, redis: Redis, reader: Reader, *, wait_seconds: float) -> None:
+    def __init__(
+        self, redis: Redis, reader: Reader, *, wait_seconds: float, on_redis_lost: Callable[[], None] = lambda: None
+    ) -> None:
         self._redis = redis
+        self._on_redis_lost = on_redis_lost
         self._reader = reader
         self._wait = wait_seconds
         self._reached: dict[str, Snapshot] = {}
         self._moved = asyncio.Event()
         self._polling = asyncio.Lock()
-        self._losses = 0
+        self._era = 0
 
     async def answer(
         self,
@@ -70,13 +74,14 @@ class Freshness:
     ) -> Fresh[T]:
         """Fetch `query` once its projections reflect the transactions `tokens`.
 
-        With `confirm`, they must reflect all that is committed now. An answer None is given only when that is so too.
-        Raises ProjectionLagging past the wait limit, unless `accept_stale`; InvalidInput for a token of the future.
+        With `confirm`, they must reflect all that is committed now. An answer None is given only when that is so too,
+        whatever is accepted. Raises ProjectionLagging past the wait limit, unless `accept_stale` and there is something
+        to answer; InvalidInput for a token of the future.
         """
         while True:
             self._forget_after_loss()
             fresh = await self._answer(query, tokens, confirm=confirm, accept_stale=accept_stale)
-            if self._reader.losses == self._losses:
+            if self._reader.era == self._era:
                 return fresh
 
     async def _answer(self, query: Query[T], tokens: Sequence[int], *, confirm: bool, accept_stale: bool) -> Fresh[T]:
@@ -91,14 +96,10 @@ class Freshness:
                 raise
             stale = True
         value = await query.fetch(self._reader)
-        if value is None and not stale:
-            try:
-                await self.confirm(query.reads)
-            except ProjectionLagging:
-                if not accept_stale:
-                    raise
-                stale = True
+        if value is None:
+            await self.confirm(query.reads)
             value = await query.fetch(self._reader)
+            stale = False
         if value is not None and isinstance(query, Settling):
             value = await self._settle(query, value)
         return Fresh(value, stale)
@@ -119,13 +120,14 @@ class Freshness:
                     async for message in channel.listen():
                         self._take(orjson.loads(message["data"]))
             except (RedisError, OSError) as error:
+                self._on_redis_lost()
                 log.warning("Not listening to Redis (%s); polling PostgreSQL where someone waits.", error)
                 await asyncio.sleep(_RECONNECT_SECONDS)
 
     def _forget_after_loss(self) -> None:
         """Forget how far projections had come: a crash takes back steps that had not reached the disk."""
-        if self._reader.losses != self._losses:
-            self._losses = self._reader.losses
+        if self._reader.era != self._era:
+            self._era = self._reader.era
             self._reached.clear()
 
     async def confirm(self, projections: Sequence[str]) -> None:
@@ -147,7 +149,7 @@ class Freshness:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 break
-            await self._next_move(min(left, _POLL_SECONDS))
+            await self._next_move(min(left, _SETTLE_POLL_SECONDS))
             value = await query.fetch(self._reader) or value
         return value
 

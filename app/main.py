@@ -44,7 +44,7 @@ from app.command_store import CommandStore
 from app.db import open_commands, open_query_pool
 from app.doorbell import Doorbell
 from app.freshness import Freshness
-from app.queries.reader import Reader
+from app.queries.reader import Openings, Reader
 from app.redis_client import open_redis
 from app.security.access_tokens import AccessTokens
 from app.security.passwords import PasswordHasher
@@ -126,7 +126,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(redis.aclose)
         models = await open_commands(config)
         stack.push_async_callback(models.close_connections)
-        pool = await open_query_pool(config)
+        openings = Openings()
+        pool = await open_query_pool(config, init=openings.note)
         stack.push_async_callback(pool.close)
         passwords = PasswordHasher(threads=config.hashing_threads, queue=config.hashing_queue)
         stack.callback(passwords.close)
@@ -135,7 +136,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state = app.state
         state.redis, state.query_pool, state.passwords = redis, pool, passwords
         state.access_tokens = AccessTokens(config.secret_key.get_secret_value(), seconds=config.access_token_seconds)
-        state.reader = Reader(pool, timeout_seconds=config.pool_timeout_seconds)
+        state.reader = Reader(pool, timeout_seconds=config.pool_timeout_seconds, openings=openings)
         state.cache = Cache(redis, cluster=await _cluster(state.reader))
         doorbell = Doorbell(redis)
         state.store = CommandStore(
@@ -145,7 +146,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             pool_size=config.command_pool_size,
             pool_timeout_seconds=config.pool_timeout_seconds,
         )
-        state.freshness = Freshness(redis, state.reader, wait_seconds=config.consistency_wait_seconds)
+        state.freshness = Freshness(
+            redis, state.reader, wait_seconds=config.consistency_wait_seconds, on_redis_lost=state.cache.lapse
+        )
         await stack.enter_async_context(_running(doorbell.ringing()))
         await stack.enter_async_context(_running(state.freshness.listening()))
         yield

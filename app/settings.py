@@ -2,9 +2,9 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the API listens on")
     port: int = Field(8000, ge=1, le=65535, description="Port the API listens on")
     data_dir: Path = Field(Path(".data"), description="Where `inkfold up` keeps PostgreSQL's and Redis's data")
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level logged")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged")
 
     access_token_seconds: int = Field(900, ge=30, description="Life of an access token")
     refresh_token_days: int = Field(30, ge=1, description="Life of a refresh token")
@@ -37,6 +37,20 @@ class Settings(BaseSettings):
     fold_events_per_step: int = Field(20_000, ge=1, description="Events folded in one transaction, about")
     notification_chunk: int = Field(5_000, ge=1, description="Notifications written in one transaction")
     docs_enabled: Annotated[bool, Field(description="Serve /docs, /redoc and /openapi.json")] = True
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_postgresql(cls, url: str) -> str:
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("it must begin with postgresql:// or postgres://")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _of_redis(cls, url: str) -> str:
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        return url
 
 
 @cache

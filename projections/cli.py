@@ -7,9 +7,11 @@ from typing import Annotated, TypeVar
 import asyncpg
 import orjson
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from app.reachability import connect
 from app.settings import settings
 from projections.engine.checkpoint import Connection, system_identifier
 from projections.engine.projection import Projection
@@ -35,6 +37,9 @@ def status(*, as_json: AsJson = False) -> None:
         typer.echo(orjson.dumps(rows).decode())
     else:
         Console().print(_status_table(rows))
+        for row in rows:
+            if row.error:
+                typer.echo(f"{row.projection}: {row.error}")
 
 
 @app.command(name="verify")
@@ -67,9 +72,12 @@ def _chosen(names: Sequence[str]) -> list[Projection]:
 
 
 async def _connected(work: Callable[[Connection], Awaitable[T]]) -> T:
-    connection = await asyncpg.connect(settings().database_url, server_settings={"TimeZone": "UTC", "jit": "off"})
+    connection = await connect(settings().database_url, server_settings={"TimeZone": "UTC", "jit": "off"})
     try:
         return await work(connection)
+    except asyncpg.UndefinedTableError as error:
+        typer.echo("This database is not up to date. Run `inkfold migrate` first.", err=True)
+        raise typer.Exit(1) from error
     finally:
         await connection.close()
 
@@ -86,7 +94,11 @@ def _report(differences: Sequence[Difference], *, tables: Sequence[str], as_json
 
 
 def _status_table(rows: Sequence[Status]) -> Table:
-    table = Table("projection", "version", "status", "events behind", "seconds behind", "last step", "error")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("projection", no_wrap=True)
+    for heading in ("version", "status", "events\nbehind", "seconds\nbehind"):
+        table.add_column(heading)
+    table.add_column("last step", no_wrap=True)
     for row in rows:
         table.add_row(
             row.projection,
@@ -94,7 +106,6 @@ def _status_table(rows: Sequence[Status]) -> Table:
             row.status,
             str(row.events_behind),
             f"{row.seconds_behind:.3f}",
-            row.updated_at.isoformat(sep=" ", timespec="milliseconds"),
-            row.error or "",
+            f"{row.updated_at:%m-%d %H:%M}",
         )
     return table

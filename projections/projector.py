@@ -14,6 +14,7 @@ from tortoise.context import TortoiseContext
 from app.cache import Cache
 from app.command_store import CommandStore
 from app.commands.notifications import SendNotifications, send_notifications
+from app.connection_loss import CONNECTION_LOST
 from app.db import Pool, connect_folding, open_commands, open_worker_pool
 from app.doorbell import ANNOUNCE, FOLD, Doorbell, enqueue, generation_key
 from app.freshness import STEPS
@@ -26,6 +27,10 @@ from projections.engine.step import StepResult
 from projections.registry import PROJECTIONS
 
 log = logging.getLogger(__name__)
+
+#: A Redis that takes longer to answer counts as gone.
+REDIS_SECONDS = 1.0
+_PING_SECONDS = 0.25
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +51,7 @@ class Projector:
     async def open(cls, config: Settings) -> Self:
         """Connect, and build the projections that this database or this release has not built yet."""
         pool = await open_worker_pool(config)
-        redis = open_redis(config.redis_url)
+        redis = open_redis(config.redis_url, answer_seconds=REDIS_SECONDS)
         async with pool.acquire() as connection:
             cache = Cache(redis, cluster=await system_identifier(connection))
         doorbell = Doorbell(redis)
@@ -88,12 +93,39 @@ class Projector:
     async def fold(self) -> int:
         """Fold everything committed by now; return how many events that was."""
         await self.redis.incr(generation_key(FOLD))  # before the snapshot, so that no later ring is lost
-        async with self.folding:
-            return await self.runner.catch_up()
+        return await self._catch_up()
 
     async def announce(self) -> None:
         """Write the notifications of posts that wait for it, chunk by chunk."""
         await self.redis.incr(generation_key(ANNOUNCE))
+        await self._send_notifications()
+
+    async def work_alone(self) -> None:
+        """Fold and announce once, without Redis: whoever waits for it polls."""
+        self.runner.on_step = None
+        try:
+            await self._send_notifications()
+            await self._catch_up()
+        finally:
+            self.runner.on_step = self.tell
+
+    async def redis_answers(self) -> bool:
+        """Say whether Redis is there."""
+        try:
+            async with asyncio.timeout(_PING_SECONDS):
+                return bool(await self.redis.ping())
+        except (RedisError, OSError, TimeoutError):
+            return False
+
+    async def _catch_up(self) -> int:
+        async with self.folding:
+            try:
+                return await self.runner.catch_up()
+            except CONNECTION_LOST as error:
+                log.warning("Lost PostgreSQL while folding (%s); going on over a new connection.", error)
+                return await self.runner.catch_up()
+
+    async def _send_notifications(self) -> None:
         while (await send_notifications(self.store, SendNotifications(chunk=self.notification_chunk))).value:
             pass
 

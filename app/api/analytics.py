@@ -54,6 +54,7 @@ async def like_statistics(
     """Count the likes that stand, by when they were given: over a period of ten years at most, zeros included.
 
     A week begins on Monday. The first and the last point span only what the period has of their week or month.
+    A post or author that isn't there counts zero.
     """
     period = period_of(first, last, tz=tz, now=datetime.now(UTC))
     query = LikeStatistics(period=period, granularity=granularity, author_id=author_id, post_id=post_id)

@@ -120,7 +120,10 @@ async def login(
 
 @router.post("/refresh/", summary="Refresh", response_model=IssuedTokens, responses=problems(InvalidRefreshToken))
 async def refresh(body: SentRefreshToken, store: Store, tokens: Tokens, config: Config) -> Response:
-    """Exchange a refresh token for new tokens. It works once: used again later, it ends the whole session."""
+    """Exchange a refresh token for new tokens.
+
+    Exchange it once; a repetition within 20 seconds, after a lost answer, is accepted. A later one ends the session.
+    """
     rotated = await rotate_session(store, refresh_token=body.refresh_token, days=config.refresh_token_days)
     return _issued(tokens, Principal(id=rotated.user_id, username=rotated.username), rotated.refresh_token)
 

@@ -3,8 +3,22 @@
 import re
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
+_USERNAME_RULE: Final = (
+    "3 to 32 letters, digits, dots, hyphens and underscores; the first and the last is a letter or digit."
+)
 _EMAIL: Final = re.compile(
     r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
     r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?",
@@ -35,34 +49,50 @@ def _stripped(value: Any) -> Any:
     return value.strip() if isinstance(value, str) else value
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+def _username(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return check(value)
+    except ValidationError as error:
+        if not isinstance(value, str):
+            raise
+        raise ValueError(_USERNAME_RULE) from error
+
+
+# Constraints stand before validators: only so does OpenAPI show them.
+_Storable = AfterValidator(_storable)
 Username = Annotated[
-    Text,
+    str,
     StringConstraints(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{1,30}[A-Za-z0-9])$"),
-    Field(description="Letters, digits, dots, hyphens and underscores; unique in any letter case", examples=["ada"]),
+    _Storable,
+    WrapValidator(_username),
+    Field(description=f"{_USERNAME_RULE} Unique in any letter case", examples=["ada"]),
 ]
 Email = Annotated[
-    Text,
-    BeforeValidator(_stripped),
+    str,
     StringConstraints(max_length=254),
+    _Storable,
     AfterValidator(_email),
+    BeforeValidator(_stripped),
     Field(description="Unique in any letter case", examples=["ada@example.org"]),
 ]
 NewPassword = Annotated[
-    Text, StringConstraints(min_length=8, max_length=128), Field(examples=["correct horse battery"])
+    str, StringConstraints(min_length=8, max_length=128), _Storable, Field(examples=["correct horse battery"])
 ]
 Title = Annotated[
-    Text,
-    BeforeValidator(_stripped),
+    str,
     StringConstraints(min_length=1, max_length=200),
+    _Storable,
+    BeforeValidator(_stripped),
     Field(examples=["On analytical engines"]),
 ]
 Content = Annotated[
-    Text,
+    str,
     StringConstraints(min_length=1, max_length=50_000),
+    _Storable,
     AfterValidator(_with_content),
     Field(examples=["The engine weaves algebraic patterns."]),
 ]
+_Login = Annotated[str, StringConstraints(min_length=1, max_length=254), _Storable]
 
 
 class _Body(BaseModel):
@@ -80,11 +110,9 @@ class Registration(_Body):
 class Credentials(_Body):
     """Who signs in: a username or an e-mail address, and the password."""
 
-    username: Annotated[
-        Text | None, StringConstraints(min_length=1, max_length=254), Field(description="Or the e-mail address")
-    ] = None
-    email: Annotated[Text | None, StringConstraints(min_length=1, max_length=254)] = None
-    password: Annotated[Text, StringConstraints(min_length=1, max_length=128)]
+    username: Annotated[_Login | None, Field(description="Or the e-mail address")] = None
+    email: _Login | None = None
+    password: Annotated[str, StringConstraints(min_length=1, max_length=128), _Storable]
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"username": "ada", "password": "correct horse battery"}]}
@@ -106,7 +134,7 @@ class SentRefreshToken(_Body):
     """The refresh token that the last answer held."""
 
     refresh_token: Annotated[
-        Text, StringConstraints(min_length=1, max_length=512), Field(examples=["vXo3…43 characters…9kE"])
+        str, StringConstraints(min_length=1, max_length=512), _Storable, Field(examples=["vXo3…43 characters…9kE"])
     ]
 
 

@@ -152,10 +152,9 @@ async def read_session(
     tokens = [] if consistency_token is None else [_consistency_token(consistency_token)]
     confirm = False
     if viewer is not None:
-        recalled = await cache.recall_token(viewer.id)
+        recalled = await cache.recall_tokens(viewer.id)
         confirm = not recalled.trusted
-        if recalled.token is not None:
-            tokens.append(recalled.token)
+        tokens += recalled.tokens
     return ReadSession(freshness, tokens=tuple(tokens), confirm=confirm, accept_stale=prefers_stale(prefer or ""))
 
 

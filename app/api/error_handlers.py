@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from tortoise.exceptions import DBConnectionError, IntegrityError
+from tortoise.exceptions import IntegrityError
 
 from app.api.problems import (
     ContentTooLarge,
@@ -27,6 +27,7 @@ from app.api.problems import (
     plain_problem,
     problem_answer,
 )
+from app.connection_loss import CONNECTION_LOST
 from app.errors import InkfoldError, InvalidInput, NotFound, Unauthenticated, Unavailable
 
 log = logging.getLogger(__name__)
@@ -53,14 +54,7 @@ _BY_STATUS: Final[Mapping[int, type[InkfoldError]]] = {
     kind.status: kind for kind in (MalformedBody, NotFound, MethodNotAllowed, ContentTooLarge, UnsupportedMediaType)
 }
 
-_DATABASE_GONE: Final[Sequence[type[Exception]]] = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
-    DBConnectionError,
-    ConnectionError,
-)
+_DATABASE_GONE: Final[Sequence[type[Exception]]] = (*CONNECTION_LOST, asyncpg.OperatorInterventionError)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -161,6 +155,15 @@ def _field(location: Sequence[int | str]) -> str:
 
 
 def _sentence(error: Mapping[str, Any]) -> str:
-    known = _SENTENCES.get(error["type"])
-    message = known or str(error["msg"]).removeprefix("Value error, ")
+    kind, limits = error["type"], error.get("ctx", {})
+    if kind == "string_too_short":
+        message = f"This must have at least {_characters(limits['min_length'])}."
+    elif kind == "string_too_long":
+        message = f"This must have at most {_characters(limits['max_length'])}."
+    else:
+        message = _SENTENCES.get(kind) or str(error["msg"]).removeprefix("Value error, ")
     return message.encode(errors="replace").decode()
+
+
+def _characters(count: int) -> str:
+    return f"{count:,} character{'' if count == 1 else 's'}"

@@ -1,5 +1,6 @@
 """Whether the process lives, and whether it can serve: for supervisors, containers and load balancers."""
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,8 +25,15 @@ router = APIRouter(prefix="/health", tags=["operations"])
 
 _UNSTORED: Final = {"Cache-Control": "no-store"}
 
+_REDIS_SECONDS: Final = 0.5
+
 _STANDING: Final = """
-SELECT c.projection, c.status, c.updated_at, l.behind
+SELECT
+    c.projection,
+    c.status,
+    c.updated_at,
+    l.behind,
+    coalesce(extract(epoch FROM clock_timestamp() - l.oldest), 0)::float8 AS seconds_behind
 FROM checkpoint c
 JOIN read_lag l ON l.projection = c.projection
 ORDER BY c.projection
@@ -34,11 +42,15 @@ ORDER BY c.projection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How far a projection has come. `behind`: something is committed that its tables don't reflect yet."""
+    """How far a projection has come. `behind`: something is committed that its tables don't reflect yet.
+
+    `seconds_behind`: how long ago the oldest of it happened.
+    """
 
     name: str
     status: str
     behind: bool
+    seconds_behind: float
     updated_at: datetime
 
 
@@ -54,6 +66,9 @@ class ProjectionStanding(BaseModel):
     name: Annotated[str, Field(examples=["posts"])]
     status: Annotated[Literal["running", "paused", "failing"], Field(examples=["running"])]
     behind: Annotated[bool, Field(description="Something is committed that it doesn't reflect yet", examples=[False])]
+    seconds_behind: Annotated[
+        float, Field(description="How long ago the oldest of it happened; 0 when not behind", examples=[0.0])
+    ]
     updated_at: Annotated[datetime, Field(description="When it last moved", examples=["2026-03-01T09:30:00.123456Z"])]
 
 
@@ -62,7 +77,9 @@ class Readiness(BaseModel):
 
     status: Annotated[Literal["ready", "not ready"], Field(examples=["ready"])]
     database: Annotated[Literal["ok", "unreachable", "not migrated"], Field(examples=["ok"])]
-    redis: Annotated[Literal["ok", "degraded"], Field(description="Degraded: slower, never wrong", examples=["ok"])]
+    redis: Annotated[
+        Literal["ok", "unreachable"], Field(description="Without it: slower, never wrong", examples=["ok"])
+    ]
     projections: list[ProjectionStanding]
     missing: Annotated[list[str], Field(description="Projections that no worker has begun yet", examples=[[]])]
 
@@ -74,6 +91,7 @@ async def standings(reader: Reader) -> list[Standing]:
             name=row["projection"],
             status=row["status"],
             behind=row["behind"],
+            seconds_behind=row["seconds_behind"],
             updated_at=row["updated_at"],
         )
         for row in await reader.fetch(_STANDING)
@@ -119,7 +137,8 @@ async def _look_at_database(reader: Reader) -> tuple[str, list[Standing]]:
 
 async def _look_at_redis(redis: Redis) -> str:
     try:
-        await redis.ping()
+        async with asyncio.timeout(_REDIS_SECONDS):
+            await redis.ping()
     except (RedisError, OSError, TimeoutError):
-        return "degraded"
+        return "unreachable"
     return "ok"

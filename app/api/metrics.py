@@ -33,6 +33,7 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _CLOSED: Final = 499  # the client went away before the answer began
 _LONGEST_PATH: Final = 200
+_WATCHED: Final = ("/health/", "/metrics")  # asked every few seconds by machines
 
 
 class Metrics:
@@ -62,6 +63,12 @@ class Metrics:
             ("projection",),
             registry=self.registry,
         )
+        self.seconds_behind = Gauge(
+            "inkfold_projection_seconds_behind",
+            "Time since the oldest thing happened that the projection does not reflect yet; 0 when not behind.",
+            ("projection",),
+            registry=self.registry,
+        )
         self.since_step = Gauge(
             "inkfold_projection_seconds_since_step",
             "Time since the projection last moved; it moves only when there is something to fold.",
@@ -83,6 +90,7 @@ class Metrics:
         self.pool.labels("idle").set(idle)
         self.pool.labels("used").set(pool.get_size() - idle)
         self.behind.clear()
+        self.seconds_behind.clear()
         self.since_step.clear()
         try:
             found = await standings(reader)
@@ -91,6 +99,7 @@ class Metrics:
             return
         for standing in found:
             self.behind.labels(standing.name).set(standing.behind)
+            self.seconds_behind.labels(standing.name).set(standing.seconds_behind)
             self.since_step.labels(standing.name).set(max(0.0, time.time() - standing.updated_at.timestamp()))
 
 
@@ -126,7 +135,8 @@ class Observed:
         route = getattr(scope.get("route"), "path", "none")
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(method, route).observe(seconds)
-        log.info(
+        log.log(
+            logging.DEBUG if route.startswith(_WATCHED) else logging.INFO,
             "%s %s %d",
             method,
             scope["path"][:_LONGEST_PATH],

@@ -48,6 +48,16 @@ _TOKEN_HEADER: Final = {
         "schema": {"type": "string", "examples": ["1207"]},
     }
 }
+_STALE_HEADER: Final = {
+    "Preference-Applied": {
+        "description": "Sent when `Prefer: stale` was needed: what you see may not reflect what was written last",
+        "schema": {"type": "string", "const": "stale"},
+    }
+}
+_LOCATION_HEADER: Final = {
+    "Location": {"description": "Path of what was made", "schema": {"type": "string", "format": "uri-reference"}}
+}
+_WITHOUT_TOKEN: Final = frozenset({"/auth/login/", "/auth/refresh/", "/auth/logout/"})
 
 
 def describe_api(app: FastAPI) -> None:
@@ -87,8 +97,7 @@ def _description(app: FastAPI) -> dict[str, Any]:
             _say_security(operation)
             if "operations" not in operation["tags"]:
                 _say_errors(operation)
-            if method != "get" and not path.startswith("/auth/"):
-                _say_token(operation)
+            _say_headers(operation, commands=method != "get" and path not in _WITHOUT_TOKEN)
     return document
 
 
@@ -120,7 +129,12 @@ def _add(operation: dict[str, Any], *kinds: type[InkfoldError]) -> None:
         operation["responses"].setdefault(str(status), response)
 
 
-def _say_token(operation: dict[str, Any]) -> None:
+def _say_headers(operation: dict[str, Any], *, commands: bool) -> None:
+    """Add the headers of successful answers."""
+    headers: dict[str, Any] = dict(_TOKEN_HEADER) if commands else {}
+    if any(parameter["name"] == "prefer" for parameter in operation.get("parameters", ())):
+        headers |= _STALE_HEADER
     for status, response in operation["responses"].items():
-        if status.startswith("2"):
-            response.setdefault("headers", {}).update(_TOKEN_HEADER)
+        added = headers | _LOCATION_HEADER if status == "201" else headers
+        if status.startswith("2") and added:
+            response.setdefault("headers", {}).update(added)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from app.api.answers import command_answer
 from app.api.bodies import NewPost, PostChange
 from app.api.dependencies import SignedIn, Store
-from app.api.preconditions import ExpectedVersion
+from app.api.preconditions import ExpectedVersions
 from app.api.problems import problems
 from app.api.schemas import WrittenPost
 from app.api.strict_json import StrictJsonRoute
@@ -38,18 +38,18 @@ async def add_post(body: NewPost, author: SignedIn, store: Store) -> Response:
 
 @router.put("/{post_id}/", summary="Replace a post", response_model=WrittenPost, responses=_OF_A_POST)
 async def replace_post(
-    post_id: UUID, body: NewPost, author: SignedIn, store: Store, version: ExpectedVersion
+    post_id: UUID, body: NewPost, author: SignedIn, store: Store, versions: ExpectedVersions
 ) -> Response:
     """Write the post's title and content anew; only its author may."""
-    return await _edit(store, author, post_id=post_id, change=body, version=version)
+    return await _edit(store, author, post_id=post_id, change=body, versions=versions)
 
 
 @router.patch("/{post_id}/", summary="Change a post", response_model=WrittenPost, responses=_OF_A_POST)
 async def change_post(
-    post_id: UUID, body: PostChange, author: SignedIn, store: Store, version: ExpectedVersion
+    post_id: UUID, body: PostChange, author: SignedIn, store: Store, versions: ExpectedVersions
 ) -> Response:
-    """Write the post's title or content anew; only its author may."""
-    return await _edit(store, author, post_id=post_id, change=body, version=version)
+    """Change the title, the content, or both; what is left out stays. Only its author may."""
+    return await _edit(store, author, post_id=post_id, change=body, versions=versions)
 
 
 @router.delete(
@@ -59,21 +59,21 @@ async def change_post(
     response_description="Deleted",
     responses=_OF_A_POST,
 )
-async def remove_post(post_id: UUID, author: SignedIn, store: Store, version: ExpectedVersion) -> Response:
+async def remove_post(post_id: UUID, author: SignedIn, store: Store, versions: ExpectedVersions) -> Response:
     """Delete the post with its likes and notifications; only its author may."""
-    command = DeletePost(post_id=post_id, author_id=author.id, expected_version=version)
+    command = DeletePost(post_id=post_id, author_id=author.id, expected_versions=versions)
     return command_answer(await delete_post(store, command), status=204)
 
 
 async def _edit(
-    store: Store, author: Principal, *, post_id: UUID, change: NewPost | PostChange, version: int | None
+    store: Store, author: Principal, *, post_id: UUID, change: NewPost | PostChange, versions: frozenset[int] | None
 ) -> Response:
     command = EditPost(
         post_id=post_id,
         author_id=author.id,
         title=change.title,
         content=change.content,
-        expected_version=version,
+        expected_versions=versions,
     )
     return _written(await edit_post(store, command), author, status=200)
 

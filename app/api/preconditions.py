@@ -1,4 +1,4 @@
-"""Reads If-Match (RFC 9110, section 13.1.1) on a post: which version of it the client means to change.
+"""Reads If-Match (RFC 9110, section 13.1.1) on a post: which versions of it the client means to change.
 
 An ETag of ours is `"<version>.<hash>"`. Only the version counts here, so that a like by somebody else does not get in
 the way of an edit.
@@ -9,28 +9,33 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Header
 
+from app.api.entity_tags import means_any, sent_tags
 from app.errors import PreconditionFailed
 
 _ETAG: Final = re.compile(r'"([1-9][0-9]{0,8})\.[^"]*"', re.ASCII)
 
 
-def expected_version(
+def expected_versions(
     if_match: Annotated[
-        str | None,
+        list[str] | None,
         Header(
-            description="The ETag that GET answered with; the change is refused if the post was edited since. "
-            "`*` or none: change whatever is there.",
-            examples=['"1.9f2c4e6a"'],
+            description="The ETag that GET answered with, or several: the change is refused if the post's version is "
+            "none of theirs. `*` or none: change whatever is there.",
+            examples=[['"1.9f2c4e6a"']],
         ),
     ] = None,
-) -> int | None:
-    """Return the version that the post must have, None for any; raises PreconditionFailed for no ETag of ours."""
-    if if_match is None or if_match.strip() == "*":
+) -> frozenset[int] | None:
+    """Return the versions that the post may have, None for any; raises PreconditionFailed for no strong ETag of ours.
+
+    Weak tags match nothing here (RFC 9110, section 13.1.1).
+    """
+    if if_match is None or means_any(if_match):
         return None
-    match = _ETAG.fullmatch(if_match.strip())
-    if match is None:
+    ours = [_ETAG.fullmatch(sent.tag) for sent in sent_tags(if_match) if not sent.weak]
+    versions = frozenset(int(match[1]) for match in ours if match)
+    if not versions:
         raise PreconditionFailed("If-Match must be the ETag of the post as GET answered it.")
-    return int(match[1])
+    return versions
 
 
-ExpectedVersion = Annotated[int | None, Depends(expected_version)]
+ExpectedVersions = Annotated[frozenset[int] | None, Depends(expected_versions)]

@@ -16,6 +16,16 @@ from app.errors import InkfoldError, Unauthenticated
 
 MEDIA_TYPE: Final = "application/problem+json"
 
+#: What the description says of the headers that problem_answer sends.
+_HEADERS: Final[Mapping[int, Mapping[str, Any]]] = {
+    HTTPStatus.UNAUTHORIZED: {
+        "WWW-Authenticate": {"description": "How to sign in", "schema": {"type": "string", "const": "Bearer"}}
+    },
+    HTTPStatus.SERVICE_UNAVAILABLE: {
+        "Retry-After": {"description": "Seconds until another try is worth it", "schema": {"type": "integer"}}
+    },
+}
+
 
 class MalformedBody(InkfoldError):
     """The body can't be read as what its Content-Type says."""
@@ -122,6 +132,8 @@ def problems(*kinds: type[InkfoldError]) -> dict[int | str, dict[str, Any]]:
                 "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
             },
         )
+        if headers := _HEADERS.get(kind.status):
+            response["headers"] = dict(headers)
         response["content"][MEDIA_TYPE]["examples"][kind.slug] = {
             "summary": kind.title,
             "value": describe(kind),

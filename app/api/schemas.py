@@ -42,7 +42,13 @@ class IssuedTokens(BaseModel):
     access_token: Annotated[str, Field(description="Send it as `Authorization: Bearer …`", examples=["eyJhbGciOi…"])]
     token_type: Annotated[Literal["bearer"], Field(examples=["bearer"])]
     expires_in: Annotated[int, Field(description="Seconds", examples=[900])]
-    refresh_token: Annotated[str, Field(description="Usable once", examples=["vXo3…43 characters…9kE"])]
+    refresh_token: Annotated[
+        str,
+        Field(
+            description="Exchange it once; a repetition within 20 seconds, after a lost answer, is accepted.",
+            examples=["vXo3…43 characters…9kE"],
+        ),
+    ]
 
 
 class WrittenPost(BaseModel):

@@ -4,14 +4,15 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.api.dependencies import Reads, ReadSession, TopCache, Watch
+from app.api.pagination import OnceEach
 from app.api.problems import problems
 from app.api.schemas import MostLikedPosts
 from app.cache import Cache
-from app.errors import ProjectionLagging
+from app.errors import InvalidInput, ProjectionLagging
 from app.freshness import Freshness
 from app.queries.top_posts import TopPosts, cache_top_posts, cached_top_posts
 
-router = APIRouter(prefix="/posts", tags=["posts"])
+router = APIRouter(prefix="/posts", tags=["posts"], dependencies=[OnceEach])
 
 _X_CACHE = {"description": "Whether Redis had the list", "schema": {"type": "string", "enum": ["hit", "miss"]}}
 
@@ -20,7 +21,7 @@ _X_CACHE = {"description": "Whether Redis had the list", "schema": {"type": "str
     "/top/",
     summary="List the ten most liked posts",
     response_model=MostLikedPosts,
-    responses={200: {"headers": {"X-Cache": _X_CACHE}}, **problems(ProjectionLagging)},
+    responses={200: {"headers": {"X-Cache": _X_CACHE}}, **problems(InvalidInput, ProjectionLagging)},
 )
 async def list_top_posts(reads: Reads, cache: TopCache, freshness: Watch) -> Response:
     """Show the ten posts with the most likes, from Redis where it has them."""

@@ -42,13 +42,13 @@ class PublishPost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditPost:
-    """A change of a post; None leaves a field as it is. `expected_version` refuses to overwrite another edit."""
+    """A change of a post; None leaves a field as it is. `expected_versions` refuses to overwrite another edit."""
 
     post_id: UUID
     author_id: UUID
     title: str | None
     content: str | None
-    expected_version: int | None = None
+    expected_versions: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class DeletePost:
 
     post_id: UUID
     author_id: UUID
-    expected_version: int | None = None
+    expected_versions: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,5 +135,5 @@ async def _lock_own_post(transaction: Transaction, command: EditPost | DeletePos
         raise PostNotFound
     if post.author_id != command.author_id:
         raise NotTheAuthor
-    if command.expected_version not in (None, post.version):
+    if command.expected_versions is not None and post.version not in command.expected_versions:
         raise PreconditionFailed

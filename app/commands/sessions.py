@@ -12,6 +12,8 @@ from app.errors import InvalidRefreshToken
 from app.ids import new_id
 from app.models import RefreshToken, User
 
+_LOCK_CHAIN: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text, 2))"
+
 #: A client whose answer got lost may use the same token again within this time, and gets a new one of the chain.
 _RETRY_GRACE: Final = timedelta(seconds=20)
 
@@ -42,12 +44,7 @@ async def rotate_session(store: CommandStore, *, refresh_token: str, days: int) 
     """
 
     async def work(transaction: Transaction) -> Rotated | None:
-        found = (
-            await RefreshToken.filter(token_hash=_digest(refresh_token))
-            .using_db(transaction.connection)
-            .select_for_update()
-            .first()
-        )
+        found = await _find_alone(transaction, refresh_token)
         now = datetime.now(UTC)
         if found is None or found.expires_at <= now:
             return None
@@ -74,11 +71,21 @@ async def end_session(store: CommandStore, *, refresh_token: str) -> None:
     """End the chain that the token belongs to; an unknown token changes nothing."""
 
     async def work(transaction: Transaction) -> None:
-        found = await RefreshToken.filter(token_hash=_digest(refresh_token)).using_db(transaction.connection).first()
+        found = await _find_alone(transaction, refresh_token)
         if found is not None:
             await _revoke(transaction, found.family_id)
 
     await store.transact(work)
+
+
+async def _find_alone(transaction: Transaction, refresh_token: str) -> RefreshToken | None:
+    """Find a token with its chain to ourselves: a chain that ends must not grow a link meanwhile."""
+    own = RefreshToken.filter(token_hash=_digest(refresh_token)).using_db(transaction.connection)
+    found = await own.first()
+    if found is None:
+        return None
+    await transaction.fetch(_LOCK_CHAIN, found.family_id)
+    return await own.first()
 
 
 async def _issue(transaction: Transaction, *, user_id: UUID, family_id: UUID, days: int) -> str:

@@ -6,12 +6,14 @@ from uuid import UUID
 
 import asyncpg
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import Q
 
 from app.command_store import CommandStore, Committed, Transaction
 from app.errors import EmailTaken, UsernameTaken
 from app.events import UserRegistered
 from app.models import User
+
+_LONGEST_EMAIL = 254
+_LONGEST_USERNAME = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +73,15 @@ async def register_user(store: CommandStore, command: RegisterUser) -> Committed
 
 
 async def find_account(store: CommandStore, login: str) -> Account | None:
-    """Return the account with that username, in any letter case, or e-mail address."""
+    """Return the account with that username, in any letter case, or e-mail address; no username holds an @."""
+    key = login.lower()
+    is_email = "@" in key
+    if len(key) > (_LONGEST_EMAIL if is_email else _LONGEST_USERNAME):
+        return None  # Tortoise refuses to compare with what would not fit the column
 
     async def work(transaction: Transaction) -> Account | None:
-        key = login.lower()
-        user = await User.filter(Q(username_key=key) | Q(email=key)).using_db(transaction.connection).first()
+        named = User.filter(email=key) if is_email else User.filter(username_key=key)
+        user = await named.using_db(transaction.connection).first()
         if user is None:
             return None
         return Account(

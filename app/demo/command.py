@@ -20,6 +20,7 @@ def demo(users: Users = 1_000, posts: Posts = 5_000, likes: Likes = 100_000, see
     from app.demo.batch import Size  # noqa: PLC0415
     from app.demo.progress import Bars  # noqa: PLC0415
     from app.demo.run import NotMigratedError, run  # noqa: PLC0415
+    from app.reachability import UnreachableError, require_postgres  # noqa: PLC0415
     from app.settings import settings  # noqa: PLC0415
 
     if likes > users * posts:
@@ -28,15 +29,16 @@ def demo(users: Users = 1_000, posts: Posts = 5_000, likes: Likes = 100_000, see
     size = Size(users=users, posts=posts, likes=likes)
     dsn, began = settings().database_url, time.monotonic()
     try:
+        require_postgres(dsn)
         with Bars(console) as bars:
             added = asyncio.run(run(dsn, size, seed=seed, report=bars))
     except KeyboardInterrupt:
         typer.echo("Stopped. Nothing was added.", err=True)
         raise typer.Exit(130) from None
-    except OSError as error:
-        typer.echo(f"Nothing was added. Can't reach PostgreSQL: {error}", err=True)
+    except UnreachableError as error:
+        typer.echo(f"Nothing was added. {error}", err=True)
         raise typer.Exit(1) from error
-    except (NotMigratedError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, NotMigratedError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         typer.echo(f"Nothing was added. {error}", err=True)
         raise typer.Exit(1) from error
     console.print(

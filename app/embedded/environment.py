@@ -32,9 +32,9 @@ def settings_for_up() -> Settings:
     """Return the settings, with stand-ins for those that `up` provides; raises pydantic.ValidationError."""
     provided: dict[str, object] = {}
     if not given("DATABASE_URL"):
-        provided["database_url"] = "embedded"
+        provided["database_url"] = "postgresql://embedded"
     if not given("REDIS_URL"):
-        provided["redis_url"] = "embedded"
+        provided["redis_url"] = "redis://embedded"
     if not given("SECRET_KEY"):
         provided["secret_key"] = SecretStr("-" * _SECRET_CHARACTERS)
     return Settings(**provided)  # type: ignore[arg-type]  # the rest comes from the environment

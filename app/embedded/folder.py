@@ -3,6 +3,7 @@
 Made by root inside someone's folder, it belongs to that someone, who can then start Inkfold without root.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -102,6 +103,8 @@ def make_folder(path: Path, *, mode: int = 0o700) -> None:
             if not folder.exists():
                 folder.mkdir(mode if folder == path else 0o755, exist_ok=True)
                 belong_as_folder(folder)
+        if not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(13, os.strerror(13))
         next(path.iterdir(), None)
@@ -122,6 +125,9 @@ def belong_as_folder(path: Path) -> None:
 
 def unusable(path: Path, error: OSError) -> StartError:
     """Return what to say of a folder that cannot be used."""
+    if isinstance(error, NotADirectoryError):
+        standing = next(each for each in (path, *path.parents) if each.exists())
+        return StartError(f"{standing} is not a folder. Choose another with DATA_DIR.")
     return StartError(
         f"{path} cannot be used by {_me()}: {(error.strerror or str(error)).lower()}. "
         "Mend its rights, or choose another folder with DATA_DIR."

@@ -66,13 +66,15 @@ def finish(process: subprocess.Popen[bytes], pause: Pause) -> int:
     return process.returncode
 
 
-def wait_until(condition: Callable[[], bool], *, pause: Pause, seconds: float = float("inf")) -> bool:
+def wait_until(
+    condition: Callable[[], bool], *, pause: Pause, seconds: float = float("inf"), every: float = _LOOK_SECONDS
+) -> bool:
     """Look again and again until the condition holds or the seconds are over; return whether it holds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             return False
-        pause(_LOOK_SECONDS)
+        pause(every)
     return True
 
 

@@ -1,11 +1,9 @@
 """`inkfold up`: all that Inkfold needs, started in order on this machine, and stopped in order again."""
 
 import contextlib
-import errno
 import http.client
 import os
 import signal
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,15 +18,17 @@ import app
 from app.embedded.environment import given, secret_key, settings_for_up
 from app.embedded.errors import Interrupted, StartError
 from app.embedded.folder import make_folder
+from app.embedded.port import check_port
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.process import finish, spawn, wait_until
 from app.embedded.redis import EmbeddedRedis
 from app.embedded.supervisor import Program, StopSignals, Supervisor
+from app.reachability import UnreachableError, require_postgres, require_redis
 from app.settings import Settings
 
 _READY_SECONDS = 90.0
 _LOOK_SECONDS = 0.1
-_LAST_PORT = 65_535
+_ASK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Up:
         except Interrupted:
             self._say("Stopping …")
             return 0
-        except StartError as error:
+        except (StartError, UnreachableError) as error:
             self._say(f"Inkfold cannot start. {error}", style="red")
             return 1
         finally:
@@ -68,6 +68,7 @@ class Up:
     def _start(self) -> NoReturn:
         settings = self._settings
         check_port(settings.host, settings.port)
+        check_given_servers()
         make_folder(settings.data_dir.absolute(), mode=0o755)  # the account of PostgreSQL passes through
         environment = self._environment()
         self._migrate(environment)
@@ -115,7 +116,7 @@ class Up:
             self._supervisor.look()
             return is_ready(self._settings.host, self._settings.port)
 
-        if not wait_until(ready_or_dead, pause=self._signals.pause, seconds=_READY_SECONDS):
+        if not wait_until(ready_or_dead, pause=self._signals.pause, seconds=_READY_SECONDS, every=_ASK_SECONDS):
             raise StartError(f"The API was not ready within {_READY_SECONDS:g} s; what it said stands above.")
 
     def _show_panel(self) -> None:
@@ -132,25 +133,12 @@ class Up:
             self._console.print(message, style=style, markup=False, soft_wrap=isinstance(message, str))
 
 
-def check_port(host: str, port: int) -> None:
-    """Raise StartError when the API could not listen there."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(address)
-            trial.listen(1)
-    except PermissionError as error:
-        raise StartError(f"Port {port} is reserved for root. Choose another one: PORT=8000.") from error
-    except (socket.gaierror, UnicodeError) as error:
-        raise StartError(f"HOST={host} is not an address of this machine.") from error
-    except OSError as error:
-        if error.errno == errno.EADDRNOTAVAIL:
-            raise StartError(f"HOST={host} is not an address of this machine.") from error
-        raise StartError(
-            f"Port {port} on {host} cannot be listened on: {(error.strerror or str(error)).lower()}. "
-            f"Stop the program that uses it, or choose another port: PORT={port % _LAST_PORT + 1}."
-        ) from error
+def check_given_servers() -> None:
+    """Raise UnreachableError when a server of the environment can't be used."""
+    if database_url := given("DATABASE_URL"):
+        require_postgres(database_url)
+    if redis_url := given("REDIS_URL"):
+        require_redis(redis_url)
 
 
 def is_ready(host: str, port: int) -> bool:

@@ -5,10 +5,12 @@ A type of its own, so that nobody hands a query a connection that could write.
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 
+from app.connection_loss import CONNECTION_LOST
 from app.errors import Overloaded, Unavailable
 
 log = logging.getLogger(__name__)
@@ -17,27 +19,36 @@ T = TypeVar("T")
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
-_LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # of a connection that was idle when PostgreSQL ended it
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    OSError,
-)
 _TRIES = 3
+
+
+@dataclass(slots=True)
+class Openings:
+    """Counts the connections that a pool has opened, as its `init`."""
+
+    count: int = 0
+
+    async def note(self, _: object) -> None:
+        """Count one more."""
+        self.count += 1
 
 
 class Reader:
     """Runs statements over a pool. Reading twice harms nobody, so a lost connection is tried again."""
 
-    def __init__(self, pool: Pool, *, timeout_seconds: float) -> None:
+    def __init__(self, pool: Pool, *, timeout_seconds: float, openings: Openings | None = None) -> None:
         self._pool = pool
         self._timeout = timeout_seconds
-        #: How often a connection was lost: what was known of the database before may not hold after.
-        self.losses = 0
+        self._openings = openings or Openings()
+        self._losses = 0
+
+    @property
+    def era(self) -> int:
+        """A number that grows when a connection was lost or a new one opened.
+
+        What was known of the database before may not hold after: it may have crashed in between.
+        """
+        return self._losses + self._openings.count
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """Return all rows."""
@@ -61,9 +72,9 @@ class Reader:
                 raise Overloaded from error
             except asyncpg.QueryCanceledError as error:
                 raise Overloaded("The query took too long. Ask for less, or try again.") from error
-            except _LOST as error:
+            except CONNECTION_LOST as error:
                 lost = error
-                self.losses += 1
+                self._losses += 1
                 await self._pool.expire_connections()  # the others are as dead
         log.warning("Can't read from PostgreSQL: %s", lost)
         raise Unavailable from lost

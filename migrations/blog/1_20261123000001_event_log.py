@@ -31,13 +31,19 @@ CREATE TABLE checkpoint (
 ) WITH (fillfactor = 50);
 
 
--- What a query may know of the events: whether some are committed that a projection does not reflect yet.
+-- What a query may know of the events: whether some are committed that a projection does not reflect yet, and when
+-- the oldest of them happened. Beyond the snapshot that is the first one, and to ask for the first, not whether there
+-- is any, keeps the planner to the index: it would read the whole log to find that there is none.
 CREATE VIEW read_lag AS
     SELECT
         c.projection,
         c.snapshot,
-        EXISTS (SELECT FROM event e WHERE e.tx >= pg_snapshot_xmax(c.snapshot))
-        OR EXISTS (SELECT FROM event e WHERE e.tx = ANY (ARRAY (SELECT pg_snapshot_xip(c.snapshot)))) AS behind
+        (SELECT true FROM event e WHERE e.tx >= pg_snapshot_xmax(c.snapshot) ORDER BY e.tx LIMIT 1) IS NOT NULL
+        OR EXISTS (SELECT FROM event e WHERE e.tx = ANY (ARRAY (SELECT pg_snapshot_xip(c.snapshot)))) AS behind,
+        least(
+            (SELECT e.at FROM event e WHERE e.tx >= pg_snapshot_xmax(c.snapshot) ORDER BY e.tx, e.position LIMIT 1),
+            (SELECT min(e.at) FROM event e WHERE e.tx = ANY (ARRAY (SELECT pg_snapshot_xip(c.snapshot))))
+        ) AS oldest
     FROM checkpoint c;
 """
 

@@ -3,7 +3,6 @@
 A worker owns one per process and calls `catch_up`, one call at a time. It keeps a connection and no other state.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -67,8 +66,8 @@ class Runner:
                     await self.on_step(connection, result)
                 if not result.more:
                     return folded
-        except asyncio.CancelledError:
-            connection.terminate()  # it may hold locks that it has not been told of yet
+        except BaseException:
+            connection.terminate()  # broken, or holding locks that it has not been told of
             raise
 
     async def close(self) -> None:

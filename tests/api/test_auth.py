@@ -63,6 +63,36 @@ async def test_signing_in_works_as_json_and_as_form(
     assert (answer.json()["token_type"], answer.json()["expires_in"]) == ("bearer", 900)
 
 
+async def test_signing_in_works_with_an_address_longer_than_any_username(api: httpx.AsyncClient) -> None:
+    email = f"{'a' * 54}@example.org"
+    account = {"username": "ada", "email": email, "password": PASSWORD}
+    assert (await api.post("/auth/register/", json=account)).status_code == 201
+
+    answers = [
+        await api.post("/auth/login/", json={field: email.upper(), "password": PASSWORD})
+        for field in ("username", "email")
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    "login",
+    ["x" * 33, "x" * 254, "İ" * 20, f"{'İ' * 150}@example.org"],
+    ids=["name", "longest", "name that grows", "address that grows"],
+)
+@pytest.mark.parametrize("field", ["username", "email"])
+async def test_login_too_long_for_any_account_is_answered_like_a_wrong_one(
+    api: httpx.AsyncClient, login: str, field: str
+) -> None:
+    wrong = await api.post("/auth/login/", json={field: "nobody", "password": PASSWORD})
+
+    answer = await api.post("/auth/login/", json={field: login, "password": PASSWORD})
+
+    assert answer.status_code == 401
+    assert answer.json() == wrong.json()
+
+
 async def test_signing_in_renews_a_hash_of_older_parameters(signed_up: SignUp, sql: Connection) -> None:
     ada = await signed_up("ada")
     weak = argon2.using(type="ID", memory_cost=1024, time_cost=1, parallelism=1).hash(PASSWORD)

@@ -57,6 +57,20 @@ async def test_edit_of_a_version_that_is_gone_is_refused(signed_up: SignUp, proj
     assert [answer.status_code for answer in (in_time, too_late, deleted, whatever)] == [200, 412, 412, 200]
 
 
+async def test_one_strong_tag_among_several_is_enough_for_an_edit(signed_up: SignUp, projector: Projector) -> None:
+    ada = await signed_up("ada")
+    path = f"/posts/{await ada.publish()}/"
+    await projector.fold()
+    etag = (await ada.get(path)).headers["etag"]
+
+    weak, neither, among_others = [
+        await ada.patch(path, json={"title": "Second"}, headers={"If-Match": sent})
+        for sent in (f'"9.old", W/{etag}', '"8.older", "9.old"', f'"9.old", {etag}')
+    ]
+
+    assert [answer.status_code for answer in (weak, neither, among_others)] == [412, 412, 200]
+
+
 async def test_like_toggles_by_post_and_is_repeatable_by_put_and_delete(signed_up: SignUp) -> None:
     ada = await signed_up("ada")
     path = f"/posts/{await ada.publish()}/like/"
@@ -112,6 +126,16 @@ async def test_top_posts_come_from_redis_once_they_were_read(
     assert [item["id"] for item in first.json()["items"]] == [str(post_id)]
     assert (first.headers["x-cache"], second.headers["x-cache"]) == ("miss", "hit")
     assert second.json() == first.json()
+
+
+async def test_who_prefers_stale_is_not_told_that_what_was_just_written_does_not_exist(
+    application: FastAPI, signed_up: SignUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application.state.freshness, "_wait", 0.05)
+    ada = await signed_up("ada")
+    answer = await ada.get(f"/posts/{await ada.publish()}/", headers={"Prefer": "stale"})
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
 
 
 async def test_who_prefers_stale_is_told_that_it_is(

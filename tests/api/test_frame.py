@@ -80,6 +80,17 @@ async def test_request_is_logged_with_its_route_and_without_its_secrets(
     assert (logged["method"], logged["route"], logged["status"]) == ("PUT", "/posts/{post_id}/like/", 422)
 
 
+async def test_requests_of_those_who_watch_are_logged_at_debug_level(
+    api: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "app.access"):
+        for path in ("/health/live", "/health/ready", "/metrics", "/posts/"):
+            await api.get(path)
+
+    lines = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "app.access"]
+    assert [level for level, _ in lines] == ["DEBUG", "DEBUG", "DEBUG", "INFO"], lines
+
+
 def test_log_line_holds_the_error_on_one_line() -> None:
     try:
         raise ValueError("first\nsecond")  # noqa: TRY301 - to be logged

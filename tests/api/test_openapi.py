@@ -154,6 +154,37 @@ def found_references(node: Any) -> Iterator[str]:
             yield from found_references(part)
 
 
+def headers_of(operations: list[Operation], status: str) -> dict[str, set[str]]:
+    """Return the described headers by operation, of those that can answer with the status."""
+    answers = {name: operation["responses"].get(status) for name, operation in operations}
+    return {name: set(answer.get("headers", ())) for name, answer in answers.items() if answer}
+
+
+@pytest.mark.parametrize(
+    ("status", "header"), [("201", "Location"), ("401", "WWW-Authenticate"), ("503", "Retry-After")]
+)
+def test_the_headers_that_a_status_calls_for_are_described(
+    operations: list[Operation], status: str, header: str
+) -> None:
+    for name, headers in headers_of(operations, status).items():
+        if name != "GET /health/ready":
+            assert header in headers, name
+
+
+def test_commands_describe_their_token_and_reads_the_preference_that_was_applied(operations: list[Operation]) -> None:
+    assert {"Location", "Consistency-Token"} <= headers_of(operations, "201")["POST /auth/register/"]
+    assert "Preference-Applied" in headers_of(operations, "200")["GET /posts/"]
+    assert not headers_of(operations, "200")["POST /auth/login/"]
+
+
+def test_the_rules_of_a_body_are_described(description: dict[str, Any]) -> None:
+    fields = description["components"]["schemas"]["Registration"]["properties"]
+    assert {"minLength": 3, "maxLength": 32}.items() <= fields["username"].items()
+    assert fields["username"]["pattern"].startswith("^[A-Za-z0-9]")
+    assert {"minLength": 8, "maxLength": 128}.items() <= fields["password"].items()
+    assert fields["email"]["maxLength"] == 254
+
+
 @pytest.mark.parametrize("model", [Registration, Credentials, SentRefreshToken, NewPost, PostChange])
 def test_examples_of_bodies_would_be_accepted(description: dict[str, Any], model: type[Any]) -> None:
     assert model.model_validate(example(description, description["components"]["schemas"][model.__name__]))

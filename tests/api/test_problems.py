@@ -11,12 +11,13 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from tortoise.exceptions import DBConnectionError
 
-from app.errors import EmailTaken, Overloaded
+from app.errors import EmailTaken, InkfoldError, Overloaded
 from app.main import create_app
 from app.security.access_tokens import Principal
 from app.settings import Settings
 from tests.support.people import PASSWORD, SignUp
 
+USERNAME_RULE = "3 to 32 letters, digits, dots, hyphens and underscores; the first and the last is a letter or digit."
 SECRET = "what-the-client-sent"
 DEACTIVATE = "UPDATE users SET is_active = false WHERE id = $1"
 
@@ -77,6 +78,7 @@ async def test_unexpected_error_tells_its_request_id_and_nothing_else(
     [
         asyncpg.ConnectionDoesNotExistError("gone"),
         asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InternalClientError("got result for unknown protocol state 3"),
         asyncpg.AdminShutdownError("terminating connection"),
         asyncpg.TooManyConnectionsError("too many clients"),
         DBConnectionError("can't connect"),
@@ -181,3 +183,27 @@ async def test_type_of_every_problem_can_be_read(api: httpx.AsyncClient) -> None
         assert answer.json() == kind
         assert kind["detail"]
     assert (await api.get("/problems/no-such-kind")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("password", "short", "This must have at least 8 characters."),
+        ("password", "x" * 129, "This must have at most 128 characters."),
+        ("username", "-ada", USERNAME_RULE),
+        ("username", "ad", USERNAME_RULE),
+        ("username", 3, "This must be text."),
+    ],
+)
+async def test_what_does_not_fit_is_told_in_terms_of_text(
+    api: httpx.AsyncClient, field: str, value: object, message: str
+) -> None:
+    person = {"username": "ada", "email": "ada@example.org", "password": PASSWORD, field: value}
+    answer = await api.post("/auth/register/", json=person)
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": field, "message": message}]
+
+
+def test_the_root_of_all_kinds_says_what_to_do() -> None:
+    assert InkfoldError().detail == "Something went wrong here. Try again; if it stays, report the request id."

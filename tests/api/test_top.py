@@ -31,6 +31,12 @@ async def test_the_list_comes_from_redis_once_it_is_there(signed_up: SignUp) -> 
     assert await top(ada) == ("hit", [("Liked", 1), ("Unliked", 0)])
 
 
+async def test_a_query_parameter_sent_twice_is_refused(api: httpx.AsyncClient) -> None:
+    answer = await api.get("/posts/top/?limit=1&limit=2")
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "/problems/invalid-input"
+
+
 async def test_what_redis_has_lost_is_read_and_put_back(
     signed_up: SignUp, api: httpx.AsyncClient, redis: Redis
 ) -> None:

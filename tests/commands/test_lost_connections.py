@@ -89,12 +89,19 @@ async def test_who_waits_too_long_for_a_connection_is_told_so(blog: Blog, make_s
     await Blog(store, blog.sql).user("ada")
 
 
-async def test_a_statement_that_takes_too_long_is_ended(blog: Blog, make_store: MakeStore) -> None:
-    store = await make_store(statement_timeout_seconds=0.05)
-
+async def test_a_statement_that_takes_too_long_is_ended(blog: Blog, store: CommandStore) -> None:
     async def work(transaction: Transaction) -> None:
+        await transaction.fetch("SET LOCAL statement_timeout = '20ms'")
         await transaction.fetch("SELECT pg_sleep(60)")
 
     with pytest.raises(Overloaded):
         await store.transact(work)
-    await Blog(store, blog.sql).user("ada")
+    await blog.user("ada")
+
+
+async def test_the_setting_says_how_long_a_statement_may_take(make_store: MakeStore) -> None:
+    async def work(transaction: Transaction) -> str:
+        return str((await transaction.fetch("SHOW statement_timeout"))[0]["statement_timeout"])
+
+    store = await make_store(statement_timeout_seconds=7.5)
+    assert (await store.transact(work)).value == "7500ms"

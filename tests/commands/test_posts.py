@@ -59,17 +59,28 @@ async def test_an_edit_of_an_older_version_is_refused(blog: Blog) -> None:
     with pytest.raises(PreconditionFailed):
         await edit_post(
             blog.store,
-            EditPost(post_id=post.id, author_id=ada.id, title="Lost", content=None, expected_version=1),
+            EditPost(post_id=post.id, author_id=ada.id, title="Lost", content=None, expected_versions=frozenset({1})),
         )
     assert await blog.sql.fetchval("SELECT title FROM posts") == "Second"
     assert await happened(blog.sql) == before
+
+
+async def test_an_edit_of_any_version_that_is_named_goes_through(blog: Blog) -> None:
+    ada = await blog.user("ada")
+    post = await blog.edit(await blog.post(ada), title="Second")
+    named = EditPost(
+        post_id=post.id, author_id=ada.id, title="Third", content=None, expected_versions=frozenset({1, 2})
+    )
+    assert (await edit_post(blog.store, named)).value.version == 3
 
 
 async def test_of_many_edits_of_one_version_exactly_one_succeeds(blog: Blog) -> None:
     ada = await blog.user("ada")
     post = await blog.post(ada)
     edits = [
-        EditPost(post_id=post.id, author_id=ada.id, title=f"No. {number}", content=None, expected_version=1)
+        EditPost(
+            post_id=post.id, author_id=ada.id, title=f"No. {number}", content=None, expected_versions=frozenset({1})
+        )
         for number in range(20)
     ]
     results = await asyncio.gather(*(edit_post(blog.store, edit) for edit in edits), return_exceptions=True)
@@ -114,8 +125,8 @@ async def test_a_delete_of_an_older_version_is_refused(blog: Blog) -> None:
     ada = await blog.user("ada")
     post = await blog.edit(await blog.post(ada), title="Second")
     with pytest.raises(PreconditionFailed):
-        await delete_post(blog.store, DeletePost(post_id=post.id, author_id=ada.id, expected_version=1))
-    await delete_post(blog.store, DeletePost(post_id=post.id, author_id=ada.id, expected_version=2))
+        await delete_post(blog.store, DeletePost(post_id=post.id, author_id=ada.id, expected_versions=frozenset({1})))
+    await delete_post(blog.store, DeletePost(post_id=post.id, author_id=ada.id, expected_versions=frozenset({2})))
 
 
 async def test_what_is_not_there_is_neither_edited_nor_deleted(blog: Blog) -> None:

@@ -112,6 +112,18 @@ async def test_expired_unknown_and_ended_tokens_are_refused_alike(blog: Blog) ->
             await rotate_session(blog.store, refresh_token=token, days=1)
 
 
+async def test_a_session_that_ends_while_it_is_renewed_has_ended(blog: Blog) -> None:
+    ada = await blog.user("ada")
+    for _ in range(20):
+        token = await begin_session(blog.store, user_id=ada.id, days=1)
+        await asyncio.gather(
+            rotate_session(blog.store, refresh_token=token, days=1),
+            end_session(blog.store, refresh_token=token),
+            return_exceptions=True,
+        )
+        assert await blog.sql.fetchval("SELECT count(*) FROM refresh_tokens") == 0
+
+
 async def test_an_account_that_was_shut_gets_no_new_token(blog: Blog) -> None:
     ada = await blog.user("ada")
     token = await begin_session(blog.store, user_id=ada.id, days=1)

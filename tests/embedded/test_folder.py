@@ -33,7 +33,7 @@ def test_a_socket_folder_that_someone_put_there_is_refused(tmp_path: Path) -> No
 
 def test_a_file_in_the_place_of_the_folder_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StartError, match=r"cannot be used by the account .*: not a directory\..*DATA_DIR"):
+    with pytest.raises(StartError, match=r"file is not a folder\. Choose another with DATA_DIR\."):
         make_folder(tmp_path / "file" / "below")
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.embedded.postgres import EmbeddedPostgres
+from app.embedded.redis import EmbeddedRedis
+
 #: Runs `up` with an API that says it is ready, and a migration that says what it was given.
 CODE = """
 import sys
@@ -109,14 +112,43 @@ def test_a_part_that_cannot_start_ends_it_in_words(environment: dict[str, str], 
         assert up.wait() == 1
 
 
-def test_servers_that_are_given_are_used(environment: dict[str, str]) -> None:
-    given = {"DATABASE_URL": "postgresql://somewhere/else", "REDIS_URL": "redis://somewhere/1", "SECRET_KEY": "k" * 40}
+def test_servers_that_are_given_are_used(
+    environment: dict[str, str], postgres: EmbeddedPostgres, redis_server: EmbeddedRedis
+) -> None:
+    given = {"DATABASE_URL": postgres.dsn(), "REDIS_URL": redis_server.url, "SECRET_KEY": "k" * 40}
     with started({**environment, **given}) as up:
         said = read_until(up, "Stop ")
         up.send_signal(signal.SIGHUP)
         assert up.wait() == 0
-    assert f"migrating postgresql://somewhere/else redis://somewhere/1 {'k' * 40}" in said
+    assert f"migrating {postgres.dsn()} {redis_server.url} {'k' * 40}" in said
     assert not list(Path(environment["DATA_DIR"]).iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "sentence"),
+    [
+        ("DATABASE_URL", "postgresql://me:hidden@127.0.0.1:1/x", "Can't reach PostgreSQL at 127.0.0.1:1: connection"),
+        ("REDIS_URL", "redis://:hidden@127.0.0.1:1/0", "Can't reach Redis at 127.0.0.1:1: connection refused."),
+    ],
+)
+def test_a_given_server_out_of_reach_is_told_before_anything_is_made(
+    environment: dict[str, str], name: str, url: str, sentence: str
+) -> None:
+    with started({**environment, name: url}) as up:
+        said = read_until(up, "\0")
+        assert up.wait() == 1
+    assert f"Inkfold cannot start. {sentence}" in said
+    assert f"Check {name}." in said
+    assert "hidden" not in said
+    assert not Path(environment["DATA_DIR"]).exists()
+
+
+def test_a_data_folder_that_is_a_file_is_told(environment: dict[str, str]) -> None:
+    file = Path(environment["DATA_DIR"])
+    file.write_text("")
+    with started(environment) as up:
+        assert f"{file} is not a folder. Choose another with DATA_DIR." in read_until(up, "\0")
+        assert up.wait() == 1
 
 
 def test_an_address_that_is_not_of_this_machine_is_told(environment: dict[str, str]) -> None:

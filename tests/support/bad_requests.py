@@ -58,7 +58,7 @@ def bad_requests(endpoint: Endpoint, ids: Mapping[str, str]) -> Iterator[BadRequ
         for text in ("abc", "-1", "1_0", "", "1.5", "²", HUGE, str(2**64), str(2**63)):
             yield _changed(good, f"Consistency-Token {text[:8]}", {422}, headers={"Consistency-Token": text})
     if endpoint.method in {"PUT", "PATCH", "DELETE"} and endpoint.path == "/posts/{post_id}/":
-        for tag in ('"9.abc"', 'W/"1.abc"', "1.abc", '"abc"', f'"{HUGE}.a"', '"1.a", "2.b"', '"0.a"', '""'):
+        for tag in ('"9.abc"', 'W/"1.abc"', "1.abc", '"abc"', f'"{HUGE}.a"', '"1.a" "2.b"', '"0.a"', '""'):
             yield _changed(good, f"If-Match {tag[:12]}", {412}, headers={"If-Match": tag})
 
 
