@@ -81,7 +81,7 @@ async def test_a_worker_killed_between_its_folds_and_the_commit_counts_nothing_t
     obstacle = blocking.transaction()
     await obstacle.start()
     await blocking.execute("LOCK TABLE read_likes_quarter_hourly IN SHARE MODE")
-    folding = asyncio.create_task(projector.fold())
+    folding = asyncio.create_task(projector.runner.catch_up())
     await blog.sql.execute("SELECT pg_terminate_backend($1)", await waiting_backend(blog.sql, "inkfold-folding"))
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
         await folding
@@ -89,6 +89,19 @@ async def test_a_worker_killed_between_its_folds_and_the_commit_counts_nothing_t
     assert await blog.sql.fetchval("SELECT count(*) FROM read_post") == 0
     await read_side.folds(3)
     assert await blog.sql.fetchval("SELECT like_count FROM read_post") == 1
+    await read_side.is_exact()
+
+
+async def test_a_worker_whose_connection_was_cut_goes_on_over_a_new_one(
+    blog: Blog, read_side: ReadSide, projector: Projector
+) -> None:
+    await projector.fold()
+    ada = await blog.user("ada")
+    await blog.like(await blog.post(ada), ada)
+    await blog.sql.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'inkfold-folding'"
+    )
+    assert await projector.fold() == 3
     await read_side.is_exact()
 
 
