@@ -1,12 +1,13 @@
 # Everything a newcomer types. `make run` needs python3 (3.11 or later) and make, and nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check migrate demo load lock clean
+.PHONY: help run test check migrate demo load soak lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
 LOAD_USERS ?= 50
 LOAD_SECONDS ?= 60
+MINUTES ?= 10
 ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -48,6 +49,9 @@ lock: ## Resolve the locked requirements anew
 	lock pyproject.toml - --extra embedded --extra dev --extra load -o requirements-dev.txt && \
 	lock pyproject.toml - --extra embedded -c requirements-dev.txt -o requirements.txt && \
 	lock pyproject.toml - -c requirements-dev.txt -o requirements-image.txt
+
+soak: .venv/installed-dev ## People, faults, rebuilds and repairs at random for MINUTES; nothing may differ
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 clean: ## Remove what was built and cached; .data stays
 	@rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info

@@ -72,9 +72,23 @@ async def open_query_pool(config: Settings, *, init: Any = None) -> Pool:
         min_size=1,
         max_size=config.query_pool_size,
         init=init,
-        server_settings=_session("inkfold-queries", config.statement_timeout_seconds)
-        | {"role": READER_ROLE, "default_transaction_read_only": "on"},
+        server_settings=_reading("inkfold-queries", config),
     )
+
+
+async def open_replica_pool(config: Settings, url: str) -> Pool:
+    """Open the like over a replica; whether anything answers there is seen when it is used."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=config.query_pool_size,
+        server_settings=_reading("inkfold-queries", config),
+    )
+
+
+async def open_watch_pool(config: Settings, url: str) -> Pool:
+    """Open a single connection like those of queries, for looking how far a server has come; when it is used."""
+    return await asyncpg.create_pool(url, min_size=0, max_size=1, server_settings=_reading("inkfold-watch", config))
 
 
 async def open_worker_pool(config: Settings) -> Pool:
@@ -100,6 +114,34 @@ async def connect_folding(config: Settings) -> "asyncpg.Connection[asyncpg.Recor
             "idle_in_transaction_session_timeout": "2s",
         },
     )
+
+
+async def connect_building(config: Settings) -> "asyncpg.Connection[asyncpg.Record]":
+    """Connect for a rebuild or a verification: statements may last, and end soon after their process has.
+
+    One that stops answering between statements loses its locks after 10 s. What is built need not reach the disk before
+    it counts: tables and checkpoint go back together if PostgreSQL crashes.
+    """
+    return await asyncpg.connect(
+        config.database_url,
+        server_settings=_session("inkfold-building", 0)
+        | {
+            "synchronous_commit": "off",
+            "client_connection_check_interval": "1s",
+            "lock_timeout": "30s",
+            "idle_session_timeout": "0",
+            "idle_in_transaction_session_timeout": "0",
+            "work_mem": "64MB",
+            "maintenance_work_mem": "256MB",
+        },
+    )
+
+
+def _reading(name: str, config: Settings) -> dict[str, str]:
+    return _session(name, config.statement_timeout_seconds) | {
+        "role": READER_ROLE,
+        "default_transaction_read_only": "on",
+    }
 
 
 def _session(name: str, statement_timeout_seconds: float) -> dict[str, str]:

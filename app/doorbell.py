@@ -7,6 +7,7 @@ the command store; a Redis that is down makes no command fail.
 import asyncio
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -19,6 +20,9 @@ QUEUE: Final = "inkfold:jobs"
 FOLD: Final = "fold_events"
 ANNOUNCE: Final = "announce_posts"
 
+#: When jobs are due: before anyone's now, so that none waits for a clock that is behind.
+_DUE: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_EXPIRES: Final = timedelta(days=1)
 _ENQUEUE_SECONDS = 1.0
 _REST_SECONDS = 0.5
 
@@ -74,4 +78,5 @@ async def enqueue(redis: ArqRedis, job: str) -> None:
     belongs to a job that has not looked yet, and will see what the caller has committed.
     """
     generation = await redis.get(generation_key(job))
-    await redis.enqueue_job(job, _job_id=f"{job}:{int(generation or 0)}", _queue_name=QUEUE)
+    id_ = f"{job}:{int(generation or 0)}"
+    await redis.enqueue_job(job, _job_id=id_, _queue_name=QUEUE, _defer_until=_DUE, _expires=_EXPIRES)

@@ -1,4 +1,4 @@
-"""DATABASE_URL in the forms its users need: asyncpg takes it as it is, Tortoise wants its parts."""
+"""DATABASE_URL in the forms its users need: asyncpg takes it as it is, Tortoise wants its parts, people the server."""
 
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -23,3 +23,12 @@ def connection_parts(dsn: str) -> dict[str, Any]:
     if "sslmode" in options:
         parts["ssl"] = options["sslmode"]
     return parts
+
+
+def server_of(dsn: str) -> str:
+    """Return host and port of a postgresql:// URL, to be shown; raises ValueError, without a word of the password."""
+    try:
+        parts = connection_parts(dsn)
+    except ValueError:
+        raise ValueError("it can't be read as a URL") from None
+    return f"{parts['host']}:{parts['port']}"

@@ -2,7 +2,7 @@
 
 InkfoldError
 ├── Refused (4xx): InvalidInput, Unauthenticated, Forbidden, NotFound…, Conflict, PreconditionFailed
-└── Unavailable (503): Overloaded, ProjectionLagging, OutcomeUnknown
+└── Unavailable (503): Overloaded, StorageFull, ProjectionLagging, OutcomeUnknown
 
 The docstring of each class is public: it is what an answer says when nothing more is known.
 """
@@ -119,6 +119,13 @@ class Overloaded(Unavailable):
     """Too much is waiting already. Try again."""
 
     slug, title = "overloaded", "Overloaded"
+
+
+class StorageFull(Unavailable):
+    """The database has no room left for this. Nothing was changed; try again later."""
+
+    slug, title = "storage-full", "Storage full"
+    retry_after_seconds = 30
 
 
 class ProjectionLagging(Unavailable):

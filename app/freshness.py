@@ -7,7 +7,7 @@ someone waits. It never writes, and never reads anything but checkpoints.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -15,6 +15,8 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.checkpoints import own_cluster, read_lag, read_reached
+from app.demand import Demand
 from app.errors import InvalidInput, ProjectionLagging
 from app.queries.query import Query, Settling
 from app.queries.reader import Reader
@@ -30,13 +32,6 @@ _RECONNECT_SECONDS = 0.5
 #: How long a list may wait for rows that are on their way, before it is answered as it is.
 _SETTLE_SECONDS = 1.0
 _SETTLE_POLL_SECONDS = 0.1
-
-_CHECKPOINTS = "SELECT projection, snapshot::text, pg_current_snapshot()::text AS now FROM checkpoint"
-_LAG = """
-SELECT projection, snapshot::text, behind, pg_current_snapshot()::text AS now
-FROM read_lag
-WHERE projection = ANY ($1::text[])
-"""
 
 T = TypeVar("T")
 
@@ -60,6 +55,7 @@ class Freshness:
         self._reader = reader
         self._wait = wait_seconds
         self._reached: dict[str, Snapshot] = {}
+        self._cluster: int | None = None
         self._moved = asyncio.Event()
         self._polling = asyncio.Lock()
         self._era = 0
@@ -80,8 +76,9 @@ class Freshness:
         """
         while True:
             self._forget_after_loss()
+            era = self._reader.era
             fresh = await self._answer(query, tokens, confirm=confirm, accept_stale=accept_stale)
-            if self._reader.era == self._era:
+            if self._reader.era == era:
                 return fresh
 
     async def _answer(self, query: Query[T], tokens: Sequence[int], *, confirm: bool, accept_stale: bool) -> Fresh[T]:
@@ -90,7 +87,7 @@ class Freshness:
             if confirm:
                 await self.confirm(query.reads)
             if tokens:
-                await self._reach(query.reads, lambda snapshot: all(map(snapshot.sees, tokens)), tokens)
+                await self._reach(Demand(projections=query.reads, tokens=tuple(tokens)))
         except ProjectionLagging:
             if not accept_stale:
                 raise
@@ -118,7 +115,8 @@ class Freshness:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
                     await channel.subscribe(STEPS)
                     async for message in channel.listen():
-                        self._take(orjson.loads(message["data"]))
+                        said: dict[str, str] = orjson.loads(message["data"])
+                        self._take({name: Snapshot.parse(text) for name, text in said.items()})
             except (RedisError, OSError) as error:
                 self._on_redis_lost()
                 log.warning("Not listening to Redis (%s); polling PostgreSQL where someone waits.", error)
@@ -129,19 +127,23 @@ class Freshness:
         if self._reader.era != self._era:
             self._era = self._reader.era
             self._reached.clear()
+            self._cluster = None
 
     async def confirm(self, projections: Sequence[str]) -> None:
         """Wait until the projections reflect everything that is committed now; without lag, one small statement.
 
         Raises ProjectionLagging past the wait limit, and at once for a projection that was never built.
         """
-        rows = await self._reader.fetch(_LAG, list(projections))
-        if len(rows) < len(projections):
+        await self._reach(await self.all_committed(projections))
+
+    async def all_committed(self, projections: Sequence[str]) -> Demand:
+        """Return what reflects everything that is committed now; raises ProjectionLagging for one never built."""
+        self._forget_after_loss()
+        lag = await read_lag(self._reader, projections, cluster=await self._own_cluster())
+        if len(lag.snapshots) < len(projections):
             raise ProjectionLagging
-        self._take({row["projection"]: row["snapshot"] for row in rows})
-        if any(row["behind"] for row in rows):
-            now = Snapshot.parse(rows[0]["now"])
-            await self._reach(projections, lambda snapshot: snapshot.covers(now))
+        self._take(lag.snapshots)
+        return lag.all_committed()
 
     async def _settle(self, query: Query[T], value: T) -> T:
         deadline = asyncio.get_running_loop().time() + _SETTLE_SECONDS
@@ -153,21 +155,16 @@ class Freshness:
             value = await query.fetch(self._reader) or value
         return value
 
-    async def _reach(
-        self, projections: Sequence[str], enough: Callable[[Snapshot], bool], tokens: Sequence[int] = ()
-    ) -> None:
+    async def _reach(self, demand: Demand) -> None:
         try:
             async with asyncio.timeout(self._wait):
-                while not self._all(projections, enough):
+                while not demand.met(self._reached):
                     moved = self._moved
-                    await self._poll(tokens)
-                    if not self._all(projections, enough):
+                    await self._poll(demand.tokens)
+                    if not demand.met(self._reached):
                         await self._next_move(_POLL_SECONDS, moved)
         except TimeoutError as error:
             raise ProjectionLagging from error
-
-    def _all(self, projections: Sequence[str], enough: Callable[[Snapshot], bool]) -> bool:
-        return all(name in self._reached and enough(self._reached[name]) for name in projections)
 
     async def _next_move(self, seconds: float, moved: asyncio.Event | None = None) -> None:
         # Not wait_for: before Python 3.12 it may swallow the end of the wait limit, and then nothing ends the wait.
@@ -178,16 +175,19 @@ class Freshness:
     async def _poll(self, tokens: Sequence[int]) -> None:
         """Read the checkpoints, one poll at a time for all who wait."""
         async with self._polling:
-            rows = await self._reader.fetch(_CHECKPOINTS)
-        for row in rows:
-            if any(token >= Snapshot.parse(row["now"]).xmax for token in tokens):
-                raise InvalidInput("This token was not given by this service.", field="Consistency-Token")
-        self._take({row["projection"]: row["snapshot"] for row in rows})
+            found = await read_reached(self._reader, cluster=await self._own_cluster())
+        if found.now is not None and any(token >= found.now.xmax for token in tokens):
+            raise InvalidInput("This token was not given by this service.", field="Consistency-Token")
+        self._take(found.snapshots)
 
-    def _take(self, snapshots: dict[str, str]) -> None:
+    async def _own_cluster(self) -> int:
+        if self._cluster is None:
+            self._cluster = await own_cluster(self._reader)
+        return self._cluster
+
+    def _take(self, snapshots: Mapping[str, Snapshot]) -> None:
         news = False
-        for name, text in snapshots.items():
-            snapshot = Snapshot.parse(text)
+        for name, snapshot in snapshots.items():
             held = self._reached.get(name)
             if held is None or held.age < snapshot.age:
                 self._reached[name] = snapshot

@@ -40,12 +40,14 @@ from app.api.paths import HeadRequests, TrailingSlashes
 from app.api.request_ids import RequestIds
 from app.api.security_headers import SecurityHeaders
 from app.cache import Cache
+from app.checkpoints import own_cluster
 from app.command_store import CommandStore
 from app.db import open_commands, open_query_pool
 from app.doorbell import Doorbell
 from app.freshness import Freshness
 from app.queries.reader import Openings, Reader
 from app.redis_client import open_redis
+from app.replicas.opening import open_replicas
 from app.security.access_tokens import AccessTokens
 from app.security.passwords import PasswordHasher
 from app.settings import Settings
@@ -137,7 +139,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.redis, state.query_pool, state.passwords = redis, pool, passwords
         state.access_tokens = AccessTokens(config.secret_key.get_secret_value(), seconds=config.access_token_seconds)
         state.reader = Reader(pool, timeout_seconds=config.pool_timeout_seconds, openings=openings)
-        state.cache = Cache(redis, cluster=await _cluster(state.reader))
+        state.cache = Cache(redis, cluster=await own_cluster(state.reader))
         doorbell = Doorbell(redis)
         state.store = CommandStore(
             models,
@@ -149,13 +151,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.freshness = Freshness(
             redis, state.reader, wait_seconds=config.consistency_wait_seconds, on_redis_lost=state.cache.lapse
         )
+        state.replicas = await stack.enter_async_context(open_replicas(config, state.freshness))
         await stack.enter_async_context(_running(doorbell.ringing()))
         await stack.enter_async_context(_running(state.freshness.listening()))
+        await stack.enter_async_context(_running(state.replicas.watching()))
         yield
-
-
-async def _cluster(reader: Reader) -> int:
-    return int(await reader.fetchval("SELECT system_identifier FROM pg_control_system()"))
 
 
 @asynccontextmanager

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.dsn import server_of
 
 
 class Settings(BaseSettings):
@@ -15,6 +17,9 @@ class Settings(BaseSettings):
 
     database_url: str = Field(description="PostgreSQL, as postgresql://user:password@host:port/database")
     redis_url: str = Field(description="Redis, as redis://host:port/0 or unix:///path?db=0")
+    read_database_url: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Streaming replicas for queries, as DATABASE_URL; several separated by commas"
+    )
     secret_key: SecretStr = Field(min_length=32, description="Signs access tokens; 32 characters or more")
 
     host: str = Field("127.0.0.1", description="Address the API listens on")
@@ -32,9 +37,15 @@ class Settings(BaseSettings):
     pool_timeout_seconds: float = Field(5.0, gt=0, description="Wait for a connection before 503")
     statement_timeout_seconds: float = Field(15.0, gt=0, description="PostgreSQL ends a statement after this")
     consistency_wait_seconds: float = Field(5.0, gt=0, description="Wait for a projection before 503")
+    replica_wait_seconds: float = Field(0.25, gt=0, description="Wait for a replica before the primary is asked")
+    replica_max_lag_seconds: float = Field(1.0, ge=0.1, le=3600, description="A replica further behind is not asked")
     body_limit_bytes: int = Field(1_048_576, ge=1024, description="Largest request body; beyond it 413")
 
-    fold_events_per_step: int = Field(20_000, ge=1, description="Events folded in one transaction, about")
+    fold_events_per_step: int = Field(20_000, ge=1, description="Events folded in one transaction, at most about")
+    fold_step_seconds: float = Field(0.5, gt=0, description="A step of a backlog takes about this long")
+    poison_events: Literal["park", "pause"] = Field("park", description="Set aside what a fold can't take, or stop")
+    event_retention_days: float = Field(30, ge=0, description="Folded events are kept for this long")
+    rebuild_sessions: int = Field(2, ge=1, description="Tables that a rebuild fills at once")
     notification_chunk: int = Field(5_000, ge=1, description="Notifications written in one transaction")
     docs_enabled: Annotated[bool, Field(description="Serve /docs, /redoc and /openapi.json")] = True
 
@@ -44,6 +55,19 @@ class Settings(BaseSettings):
         if not url.startswith(("postgresql://", "postgres://")):
             raise ValueError("it must begin with postgresql:// or postgres://")
         return url
+
+    @field_validator("read_database_url", mode="before")
+    @classmethod
+    def _separated(cls, urls: object) -> object:
+        return tuple(url.strip() for url in urls.split(",") if url.strip()) if isinstance(urls, str) else urls
+
+    @field_validator("read_database_url")
+    @classmethod
+    def _of_replicas(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        servers = [server_of(cls._of_postgresql(url)) for url in urls]
+        if len(set(servers)) < len(servers):
+            raise ValueError("it must name each server once")
+        return urls
 
     @field_validator("redis_url")
     @classmethod

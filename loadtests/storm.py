@@ -126,7 +126,13 @@ async def differences(database: "asyncpg.Connection[asyncpg.Record]", redis: Red
     )
     output, _ = await verify.communicate()
     report = orjson.loads(output)
-    found += [str(difference) for difference in report["differences"]]
+    found += [f"{each['projection']}: {each['reason']}" for each in report["unverified"]]
+    found += [
+        f"{table['table']}: {difference}"
+        for each in report["projections"]
+        for table in each["tables"]
+        for difference in table["differences"]
+    ]
     expected = [(row["id"], row["likes"]) for row in await database.fetch(_TOP)]
     cluster = await database.fetchval("SELECT system_identifier FROM pg_control_system()")
     body = None

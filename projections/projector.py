@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
 
+import asyncpg
 import orjson
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
@@ -16,40 +17,47 @@ from app.command_store import CommandStore
 from app.commands.notifications import SendNotifications, send_notifications
 from app.connection_loss import CONNECTION_LOST
 from app.db import Pool, connect_folding, open_commands, open_worker_pool
-from app.doorbell import ANNOUNCE, FOLD, Doorbell, enqueue, generation_key
+from app.doorbell import ANNOUNCE, FOLD, Doorbell, generation_key
 from app.freshness import STEPS
 from app.queries.top_posts import TopPosts, cache_top_posts
 from app.redis_client import open_redis
 from app.settings import Settings
 from projections.engine.checkpoint import Connection, system_identifier
+from projections.engine.rebuild import RebuildRunningError
 from projections.engine.runner import Runner
 from projections.engine.step import StepResult
 from projections.registry import PROJECTIONS
+from projections.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
 #: A Redis that takes longer to answer counts as gone.
 REDIS_SECONDS = 1.0
 _PING_SECONDS = 0.25
+#: How often a worker looks whether there is something to build.
+_BUILD_SECONDS = 5.0
+_LONGEST_BUILD_REST_SECONDS = 300.0
+_ALIVE_KEY = "inkfold:alive"
 
 
 @dataclass(slots=True, kw_only=True)
 class Projector:
     """One per worker process; `close` it at the end."""
 
+    config: Settings
     pool: Pool
     models: TortoiseContext
     redis: ArqRedis
     cache: Cache
     store: CommandStore
     runner: Runner
+    upkeep: Upkeep
     ringing: asyncio.Task[None]
-    notification_chunk: int
     folding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     async def open(cls, config: Settings) -> Self:
-        """Connect, and build the projections that this database or this release has not built yet."""
+        """Connect."""
         pool = await open_worker_pool(config)
         redis = open_redis(config.redis_url, answer_seconds=REDIS_SECONDS)
         async with pool.acquire() as connection:
@@ -57,6 +65,7 @@ class Projector:
         doorbell = Doorbell(redis)
         models = await open_commands(config)
         projector = cls(
+            config=config,
             pool=pool,
             models=models,
             redis=redis,
@@ -72,13 +81,14 @@ class Projector:
                 connect=partial(_connect, config, cache),
                 projections=PROJECTIONS,
                 limit=config.fold_events_per_step,
+                seconds=config.fold_step_seconds,
+                park=config.poison_events == "park",
                 on_step=None,
             ),
+            upkeep=Upkeep(config=config, pool=pool),
             ringing=asyncio.create_task(doorbell.ringing()),
-            notification_chunk=config.notification_chunk,
         )
         projector.runner.on_step = projector.tell
-        await projector.runner.build_missing()
         return projector
 
     async def close(self) -> None:
@@ -100,6 +110,29 @@ class Projector:
         await self.redis.incr(generation_key(ANNOUNCE))
         await self._send_notifications()
 
+    async def build(self) -> list[str]:
+        """Build what is to be built, and renew the top posts; return the names of the projections."""
+        names = await self.upkeep.build()
+        if names:
+            async with self.pool.acquire() as connection:
+                await self._refresh_top(connection)
+        return names
+
+    async def building(self) -> None:
+        """Build whatever is to be built, now and later, until cancelled."""
+        rest = _BUILD_SECONDS
+        while True:
+            try:
+                await self.build()
+            except RebuildRunningError as error:
+                log.debug("%s", error)
+            except Exception as error:  # noqa: BLE001 - a worker folds on, whatever keeps it from building
+                rest = min(rest * 2, _LONGEST_BUILD_REST_SECONDS)
+                log.error("Building failed, next try in %.0f s: %s", rest, error)  # noqa: TRY400 - it says it all
+            else:
+                rest = _BUILD_SECONDS
+            await asyncio.sleep(rest)
+
     async def work_alone(self) -> None:
         """Fold and announce once, without Redis: whoever waits for it polls."""
         self.runner.on_step = None
@@ -110,10 +143,10 @@ class Projector:
             self.runner.on_step = self.tell
 
     async def redis_answers(self) -> bool:
-        """Say whether Redis is there."""
+        """Say whether Redis is there and takes what it is told: one that is full, or whose disk is, takes nothing."""
         try:
             async with asyncio.timeout(_PING_SECONDS):
-                return bool(await self.redis.ping())
+                return bool(await self.redis.set(_ALIVE_KEY, 1, ex=60))
         except (RedisError, OSError, TimeoutError):
             return False
 
@@ -126,17 +159,17 @@ class Projector:
                 return await self.runner.catch_up()
 
     async def _send_notifications(self) -> None:
-        while (await send_notifications(self.store, SendNotifications(chunk=self.notification_chunk))).value:
+        while (await send_notifications(self.store, SendNotifications(chunk=self.config.notification_chunk))).value:
             pass
 
     async def sweep(self) -> None:
         """Do what no bell was rung for, and put the top posts back where Redis has lost them."""
         await self.fold()
-        if await self._waiting_announcements():
-            await enqueue(self.redis, ANNOUNCE)
         if await self.cache.read_top() is None:
             async with self.pool.acquire() as connection:
                 await self._refresh_top(connection)
+        if await self._waiting_announcements():  # not by a job: a worker that died may hold the one of this generation
+            await self.announce()
 
     async def tell(self, connection: Connection, result: StepResult) -> None:
         """After a step: wake the API's waiting queries, and renew the top posts."""
@@ -155,7 +188,7 @@ class Projector:
             return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM announcements)"))
 
 
-async def _connect(config: Settings, cache: Cache) -> Connection:
+async def _connect(config: Settings, cache: Cache) -> "asyncpg.Connection[asyncpg.Record]":
     connection = await connect_folding(config)
     try:
         await cache.forget_top()

@@ -8,20 +8,27 @@ import asyncio
 import logging
 import signal
 import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any, cast
 
+import asyncpg
 from arq import cron
+from arq.cron import CronJob
 from arq.typing import WorkerCoroutine, WorkerSettingsType
-from arq.worker import Worker, func, get_kwargs
+from arq.worker import func, get_kwargs
 from redis.exceptions import RedisError
 
 from app.doorbell import ANNOUNCE, FOLD, QUEUE, deserialize, serialize
 from app.redis_client import open_redis
 from app.settings import Settings, settings
 from projections.projector import REDIS_SECONDS, Projector
+from projections.tidy_worker import TidyWorker
 
 _JOB_SECONDS = 60
 _POLL_SECONDS = 0.01
+#: Killed workers leave jobs that nobody may begin for a while; these must not be all that is seen of the queue.
+_MOST_JOBS_LOOKED_AT = 10_000
 #: How often a Redis that is gone is looked for.
 _PING_SECONDS = 1.0
 
@@ -32,12 +39,14 @@ Context = dict[Any, Any]
 
 async def start(context: Context) -> None:
     """Open what the jobs use."""
-    context["projector"] = await Projector.open(settings())
+    projector = await Projector.open(settings())
+    context["projector"], context["beside"] = projector, {asyncio.create_task(projector.building())}
 
 
 async def stop(context: Context) -> None:
     """Close it."""
     if "projector" in context:
+        await _stop(context["beside"])
         await _projector(context).close()
 
 
@@ -56,6 +65,16 @@ async def sweep(context: Context) -> None:
     await _projector(context).sweep()
 
 
+async def verify_all(context: Context) -> None:
+    """Each night: compare the read tables with their definitions."""
+    _begin(context, _projector(context).upkeep.verify())
+
+
+async def prune_events(context: Context) -> None:
+    """Each hour: drop old events that every projection has passed."""
+    _begin(context, _projector(context).upkeep.prune())
+
+
 def worker_settings(config: Settings) -> type:
     """Return arq's settings class for this configuration."""
 
@@ -72,6 +91,8 @@ def worker_settings(config: Settings) -> type:
                 timeout=_JOB_SECONDS,
                 keep_result=0,
             ),
+            _cron(verify_all, hour=3, minute=30),
+            _cron(prune_events, minute=45),
         )
         on_startup = start
         on_shutdown = stop
@@ -83,31 +104,23 @@ def worker_settings(config: Settings) -> type:
         job_timeout = _JOB_SECONDS
         keep_result = 0
         max_jobs = 4
+        queue_read_limit = _MOST_JOBS_LOOKED_AT
         log_results = False
 
     return WorkerSettings
-
-
-class TidyWorker(Worker):
-    """An arq worker that closes what its jobs use even when Redis is not there to be told so."""
-
-    async def close(self) -> None:
-        """Close everything; raises redis's error if Redis is gone."""
-        try:
-            await super().close()
-        except (RedisError, OSError):
-            await stop(self.ctx)
-            raise
 
 
 def main() -> None:
     """Work until a signal ends it: as an arq worker while Redis is there, and without it while it is not."""
     logging.getLogger("arq.worker").setLevel(logging.WARNING)
     while not asyncio.run(work_without_redis(settings())):
+        arguments = get_kwargs(cast("WorkerSettingsType", worker_settings(settings())))
+        worker = TidyWorker(**cast("dict[str, Any]", arguments))
         try:
-            arguments = get_kwargs(cast("WorkerSettingsType", worker_settings(settings())))
-            TidyWorker(**cast("dict[str, Any]", arguments)).run()
+            worker.run()
         except (RedisError, OSError) as error:
+            if worker.ending:
+                return
             log.warning("Redis is gone (%s); working without it until it is back.", error)
         else:
             return
@@ -119,15 +132,45 @@ async def work_without_redis(config: Settings) -> bool:
     for signal_ in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signal_, stopped.set)
     projector = await Projector.open(config)
+    building = asyncio.create_task(projector.building())
     try:
         while not stopped.is_set() and not await projector.redis_answers():
             until = time.monotonic() + _PING_SECONDS
             while not stopped.is_set() and time.monotonic() < until:
-                await projector.work_alone()
+                try:
+                    await projector.work_alone()
+                except asyncpg.InsufficientResourcesError as error:
+                    log.warning("PostgreSQL has no room (%s); trying again.", error)
+                    await asyncio.sleep(_PING_SECONDS)
                 await asyncio.sleep(_POLL_SECONDS)
     finally:
+        await _stop({building})
         await projector.close()
     return stopped.is_set()
+
+
+def _cron(job: Callable[[Context], Awaitable[None]], **when: int) -> CronJob:
+    return cron(cast("WorkerCoroutine", job), **when, second=0, timeout=_JOB_SECONDS, keep_result=0)  # type: ignore[arg-type]
+
+
+def _begin(context: Context, work: Coroutine[Any, Any, object]) -> None:
+    """Have work done beside the jobs: arq hides the jobs of a killed worker for as long as the longest job may last."""
+    task = asyncio.create_task(work)
+    context["beside"].add(task)
+    task.add_done_callback(partial(_ended, context))
+
+
+def _ended(context: Context, task: "asyncio.Task[object]") -> None:
+    context["beside"].discard(task)
+    if not task.cancelled() and task.exception():
+        log.error("Work beside the jobs failed: %s", task.exception())
+
+
+async def _stop(tasks: Iterable["asyncio.Task[Any]"]) -> None:
+    stopped = list(tasks)
+    for task in stopped:
+        task.cancel()
+    await asyncio.gather(*stopped, return_exceptions=True)
 
 
 def _projector(context: Context) -> Projector:

@@ -20,6 +20,7 @@ from app.migrate import migrate
 from app.queries.reader import Reader
 from app.settings import Settings, settings
 from projections.engine.checkpoint import Connection
+from projections.engine.shadow import shadow_schemas
 from projections.projector import Projector
 from tests.support.people import Person, SignUp
 from tests.support.running_worker import running_worker
@@ -72,6 +73,7 @@ def config(servers: Servers) -> Settings:
 async def migrated(config: Settings) -> AsyncIterator[Projector]:
     await migrate(config.database_url)
     projector = await Projector.open(config)
+    await projector.build()
     yield projector
     await projector.close()
 
@@ -80,6 +82,8 @@ async def migrated(config: Settings) -> AsyncIterator[Projector]:
 async def sql(config: Settings, migrated: Projector) -> AsyncIterator[Connection]:
     """A connection as the owner of the tables, to an empty database."""
     connection = await asyncpg.connect(config.database_url)
+    for schema in await shadow_schemas(connection):
+        await connection.execute(f"DROP SCHEMA {schema} CASCADE")
     await connection.execute(EMPTY)
     await migrated.redis.flushall()
     yield connection

@@ -9,12 +9,13 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends, Header, Request
 from fastapi.security import OAuth2PasswordBearer
 
-from app.cache import Cache
+from app.cache import Cache, Recalled
 from app.command_store import CommandStore
 from app.errors import InvalidInput, NotFound, Unauthenticated
-from app.freshness import Freshness
+from app.freshness import Fresh, Freshness
 from app.queries.query import Query
 from app.queries.reader import Reader
+from app.replicas.routing import Replicas
 from app.security.access_tokens import AccessTokens, Principal
 from app.security.passwords import PasswordHasher
 from app.settings import Settings
@@ -24,6 +25,7 @@ T = TypeVar("T")
 SCHEME: Final = "Sign in"
 OPTIONAL_SCHEME: Final = "Sign in, optionally"  # app.api.openapi writes it as an alternative to no security
 
+_BY_HEADER: Final = "Consistency-Token"
 _LONGEST_TOKEN: Final = 20  # digits of the greatest xid8
 _XID8_END: Final = 2**64
 _PREFERENCE = re.compile(r'\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*(?:=\s*("[^"]*"|[^\s;]*)\s*)?(?:;.*)?', re.ASCII)
@@ -57,6 +59,11 @@ def _freshness(request: Request) -> Freshness:
     return freshness
 
 
+def _replicas(request: Request) -> Replicas:
+    replicas: Replicas = request.app.state.replicas
+    return replicas
+
+
 def _passwords(request: Request) -> PasswordHasher:
     passwords: PasswordHasher = request.app.state.passwords
     return passwords
@@ -72,6 +79,7 @@ Store = Annotated[CommandStore, Depends(_store)]
 TopCache = Annotated[Cache, Depends(_cache)]
 ReadPool = Annotated[Reader, Depends(_reader)]
 Watch = Annotated[Freshness, Depends(_freshness)]
+Sources = Annotated[Replicas, Depends(_replicas)]
 Passwords = Annotated[PasswordHasher, Depends(_passwords)]
 Tokens = Annotated[AccessTokens, Depends(_access_tokens)]
 
@@ -108,18 +116,31 @@ MaybeSignedIn = Annotated[Principal | None, Depends(maybe_signed_in)]
 class ReadSession:
     """Reads for one request. `headers` holds what the answer must say about what was read."""
 
-    def __init__(self, freshness: Freshness, *, tokens: tuple[int, ...], confirm: bool, accept_stale: bool) -> None:
-        self.tokens = tokens
+    def __init__(
+        self,
+        sources: Replicas,
+        *,
+        sent: tuple[int, ...],
+        remembered: tuple[int, ...],
+        confirm: bool,
+        accept_stale: bool,
+    ) -> None:
+        self.tokens = sent + remembered
         self.confirm = confirm
         self.headers: dict[str, str] = {}
-        self._freshness = freshness
+        self._sources = sources
+        self._sent = sent
         self._accept_stale = accept_stale
 
     async def answer(self, query: Query[T]) -> T:
         """Return what the query finds, else raise its `missing`; raises ProjectionLagging past the wait limit."""
-        fresh = await self._freshness.answer(
-            query, tokens=self.tokens, confirm=self.confirm, accept_stale=self._accept_stale
-        )
+        try:
+            fresh = await self._fresh(query, self.tokens, confirm=self.confirm)
+        except InvalidInput as error:
+            if error.field != _BY_HEADER or self.tokens == self._sent:
+                raise
+            # What was remembered is of a former primary, which fell over before the present one had that commit.
+            fresh = await self._fresh(query, self._sent, confirm=True)
         if fresh.stale:
             self.headers["Preference-Applied"] = "stale"
         if fresh.value is None:
@@ -127,10 +148,13 @@ class ReadSession:
             raise missing
         return fresh.value
 
+    async def _fresh(self, query: Query[T], tokens: tuple[int, ...], *, confirm: bool) -> Fresh[T]:
+        return await self._sources.answer(query, tokens=tokens, confirm=confirm, accept_stale=self._accept_stale)
+
 
 async def read_session(
     cache: TopCache,
-    freshness: Watch,
+    sources: Sources,
     viewer: MaybeSignedIn,
     consistency_token: Annotated[
         str | None,
@@ -149,13 +173,14 @@ async def read_session(
     ] = None,
 ) -> ReadSession:
     """Return reads that reflect the token sent and, for whoever is signed in, their own last write."""
-    tokens = [] if consistency_token is None else [_consistency_token(consistency_token)]
-    confirm = False
-    if viewer is not None:
-        recalled = await cache.recall_tokens(viewer.id)
-        confirm = not recalled.trusted
-        tokens += recalled.tokens
-    return ReadSession(freshness, tokens=tuple(tokens), confirm=confirm, accept_stale=prefers_stale(prefer or ""))
+    recalled = Recalled((), trusted=True) if viewer is None else await cache.recall_tokens(viewer.id)
+    return ReadSession(
+        sources,
+        sent=() if consistency_token is None else (_consistency_token(consistency_token),),
+        remembered=recalled.tokens,
+        confirm=not recalled.trusted,
+        accept_stale=prefers_stale(prefer or ""),
+    )
 
 
 Reads = Annotated[ReadSession, Depends(read_session)]
@@ -170,4 +195,4 @@ def prefers_stale(header: str) -> bool:
 def _consistency_token(text: str) -> int:
     if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_TOKEN and int(text) < _XID8_END:
         return int(text)
-    raise InvalidInput("This token was not given by this service.", field="Consistency-Token")
+    raise InvalidInput("This token was not given by this service.", field=_BY_HEADER)

@@ -28,7 +28,7 @@ from app.api.problems import (
     problem_answer,
 )
 from app.connection_loss import CONNECTION_LOST
-from app.errors import InkfoldError, InvalidInput, NotFound, Unauthenticated, Unavailable
+from app.errors import InkfoldError, InvalidInput, NotFound, StorageFull, Unauthenticated, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(IntegrityError, _refuse_unknown_account)
     for gone in _DATABASE_GONE:
         app.add_exception_handler(gone, _refuse_without_database)
+    app.add_exception_handler(asyncpg.InsufficientResourcesError, _refuse_without_room)
 
 
 def faults_of(errors: Sequence[Any]) -> list[dict[str, str]]:
@@ -132,6 +133,11 @@ async def _refuse_unknown_account(_: Request, error: Exception) -> Response:
 async def _refuse_without_database(_: Request, error: Exception) -> Response:
     log.warning("PostgreSQL can't be reached: %s", error)
     return problem_answer(Unavailable())
+
+
+async def _refuse_without_room(_: Request, error: Exception) -> Response:
+    log.error("PostgreSQL has no room: %s", error)
+    return problem_answer(StorageFull())
 
 
 def _allowed(request: Request) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Annotated, Any, Final, Literal
 
 import asyncpg
@@ -14,9 +15,11 @@ from redis.exceptions import RedisError
 from starlette.responses import Response
 
 from app.api.answers import json_answer
-from app.api.dependencies import ReadPool
+from app.api.dependencies import ReadPool, Sources
 from app.errors import InkfoldError
 from app.queries.reader import Reader
+from app.replicas.routing import Replicas
+from app.replicas.watch import Reason
 from projections.registry import PROJECTIONS
 
 log = logging.getLogger(__name__)
@@ -27,15 +30,18 @@ _UNSTORED: Final = {"Cache-Control": "no-store"}
 
 _REDIS_SECONDS: Final = 0.5
 
+# A checkpoint that a dump brought from another cluster means nothing here: its projection has not begun.
 _STANDING: Final = """
 SELECT
     c.projection,
     c.status,
     c.updated_at,
     l.behind,
+    l.parked,
     coalesce(extract(epoch FROM clock_timestamp() - l.oldest), 0)::float8 AS seconds_behind
 FROM checkpoint c
 JOIN read_lag l ON l.projection = c.projection
+WHERE c.system_identifier = (SELECT system_identifier FROM pg_control_system())
 ORDER BY c.projection
 """
 
@@ -44,13 +50,15 @@ ORDER BY c.projection
 class Standing:
     """How far a projection has come. `behind`: something is committed that its tables don't reflect yet.
 
-    `seconds_behind`: how long ago the oldest of it happened.
+    `seconds_behind`: how long ago the oldest of it happened. `parked`: events that were set aside, since its fold could
+    not take them.
     """
 
     name: str
     status: str
     behind: bool
     seconds_behind: float
+    parked: int
     updated_at: datetime
 
 
@@ -69,7 +77,21 @@ class ProjectionStanding(BaseModel):
     seconds_behind: Annotated[
         float, Field(description="How long ago the oldest of it happened; 0 when not behind", examples=[0.0])
     ]
+    parked: Annotated[
+        int, Field(description="Events set aside, since its fold could not take them; it goes on", examples=[0])
+    ]
     updated_at: Annotated[datetime, Field(description="When it last moved", examples=["2026-03-01T09:30:00.123456Z"])]
+
+
+class ReplicaStanding(BaseModel):
+    """Whether a replica answers queries; without it, the others and the primary do."""
+
+    number: Annotated[int, Field(description="Its place in READ_DATABASE_URL, from 1", examples=[1])]
+    answers: Annotated[bool, Field(description="Whether queries are sent there", examples=[True])]
+    seconds_behind: Annotated[
+        float | None, Field(description="How old what it shows may be; null if nobody knows", examples=[0.1])
+    ]
+    reason: Annotated[Reason | None, Field(description="Why no queries are sent there", examples=[None])]
 
 
 class Readiness(BaseModel):
@@ -82,6 +104,7 @@ class Readiness(BaseModel):
     ]
     projections: list[ProjectionStanding]
     missing: Annotated[list[str], Field(description="Projections that no worker has begun yet", examples=[[]])]
+    replicas: list[ReplicaStanding]
 
 
 async def standings(reader: Reader) -> list[Standing]:
@@ -92,6 +115,7 @@ async def standings(reader: Reader) -> list[Standing]:
             status=row["status"],
             behind=row["behind"],
             seconds_behind=row["seconds_behind"],
+            parked=row["parked"],
             updated_at=row["updated_at"],
         )
         for row in await reader.fetch(_STANDING)
@@ -110,8 +134,11 @@ async def get_liveness() -> Response:
     response_model=Readiness,
     responses={503: {"model": Readiness, "description": "Not ready; the body says why"}},
 )
-async def get_readiness(request: Request, reader: ReadPool) -> Response:
-    """Say whether requests can be served: PostgreSQL answers, is migrated, and every projection has begun."""
+async def get_readiness(request: Request, reader: ReadPool, sources: Sources) -> Response:
+    """Say whether requests can be served: PostgreSQL answers, is migrated, and every projection has begun.
+
+    What is behind, paused or failing, or has parked events, is shown and does not count.
+    """
     database, found = await _look_at_database(reader)
     missing = sorted({projection.name for projection in PROJECTIONS} - {standing.name for standing in found})
     fit = database == "ok" and not missing
@@ -121,6 +148,7 @@ async def get_readiness(request: Request, reader: ReadPool) -> Response:
         "redis": await _look_at_redis(request.app.state.redis),
         "projections": found,
         "missing": missing,
+        "replicas": _replicas(sources),
     }
     return json_answer(answer, status=200 if fit else 503, headers=_UNSTORED)
 
@@ -133,6 +161,18 @@ async def _look_at_database(reader: Reader) -> tuple[str, list[Standing]]:
     except (InkfoldError, asyncpg.PostgresError, OSError) as error:
         log.warning("Not ready: %s", error)
         return "unreachable", []
+
+
+def _replicas(sources: Replicas) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": standing.number,
+            "answers": standing.reason is None,
+            "seconds_behind": standing.seconds_behind if isfinite(standing.seconds_behind) else None,
+            "reason": standing.reason,
+        }
+        for standing in sources.standings()
+    ]
 
 
 async def _look_at_redis(redis: Redis) -> str:

@@ -4,7 +4,6 @@ import logging
 import time
 from typing import Final
 
-import asyncpg
 from fastapi import APIRouter, Request
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -19,11 +18,11 @@ from prometheus_client import (
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.dependencies import ReadPool
-from app.api.health import standings
+from app.api.dependencies import ReadPool, Sources
+from app.api.projection_metrics import ProjectionMetrics
 from app.db import Pool
-from app.errors import InkfoldError
 from app.queries.reader import Reader
+from app.replicas.routing import Replicas
 
 log = logging.getLogger("app.access")
 
@@ -57,50 +56,37 @@ class Metrics:
         self.in_progress = Gauge(
             "inkfold_http_requests_in_progress", "Requests being answered.", registry=self.registry
         )
-        self.behind = Gauge(
-            "inkfold_projection_behind",
-            "1 while something is committed that the projection does not reflect yet.",
-            ("projection",),
-            registry=self.registry,
-        )
-        self.seconds_behind = Gauge(
-            "inkfold_projection_seconds_behind",
-            "Time since the oldest thing happened that the projection does not reflect yet; 0 when not behind.",
-            ("projection",),
-            registry=self.registry,
-        )
-        self.since_step = Gauge(
-            "inkfold_projection_seconds_since_step",
-            "Time since the projection last moved; it moves only when there is something to fold.",
-            ("projection",),
-            registry=self.registry,
-        )
+        self.projections = ProjectionMetrics(self.registry)
         self.pool = Gauge(
             "inkfold_query_pool_connections",
             "Connections for queries.",
             ("state",),
             registry=self.registry,
         )
+        self.replica_answers = Gauge(
+            "inkfold_replica_answers",
+            "1 while queries are sent to the replica, numbered as in READ_DATABASE_URL.",
+            ("replica",),
+            registry=self.registry,
+        )
+        self.replica_seconds_behind = Gauge(
+            "inkfold_replica_seconds_behind",
+            "How old what the replica shows may be.",
+            ("replica",),
+            registry=self.registry,
+        )
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
 
-    async def look(self, reader: Reader, pool: Pool) -> None:
+    async def look(self, reader: Reader, pool: Pool, replicas: Replicas) -> None:
         """Bring the gauges up to date; without PostgreSQL, those of the projections go away."""
+        for replica in replicas.standings():
+            self.replica_answers.labels(str(replica.number)).set(replica.reason is None)
+            self.replica_seconds_behind.labels(str(replica.number)).set(replica.seconds_behind)
         idle = pool.get_idle_size()
         self.pool.labels("idle").set(idle)
         self.pool.labels("used").set(pool.get_size() - idle)
-        self.behind.clear()
-        self.seconds_behind.clear()
-        self.since_step.clear()
-        try:
-            found = await standings(reader)
-        except (InkfoldError, asyncpg.PostgresError, OSError) as error:
-            log.warning("No metrics of the projections: %s", error)
-            return
-        for standing in found:
-            self.behind.labels(standing.name).set(standing.behind)
-            self.seconds_behind.labels(standing.name).set(standing.seconds_behind)
-            self.since_step.labels(standing.name).set(max(0.0, time.time() - standing.updated_at.timestamp()))
+        await self.projections.look(reader)
 
 
 class Observed:
@@ -168,8 +154,8 @@ class Observed:
         }
     },
 )
-async def show_metrics(request: Request, reader: ReadPool) -> Response:
+async def show_metrics(request: Request, reader: ReadPool, sources: Sources) -> Response:
     """Show requests, projections, connections and the process in Prometheus' text format."""
     metrics: Metrics = request.app.state.metrics
-    await metrics.look(reader, request.app.state.query_pool)
+    await metrics.look(reader, request.app.state.query_pool, sources)
     return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -18,8 +18,8 @@ def demo(users: Users = 1_000, posts: Posts = 5_000, likes: Likes = 100_000, see
     from rich.console import Console  # noqa: PLC0415
 
     from app.demo.batch import Size  # noqa: PLC0415
-    from app.demo.progress import Bars  # noqa: PLC0415
     from app.demo.run import NotMigratedError, run  # noqa: PLC0415
+    from app.progress_bars import Bars  # noqa: PLC0415
     from app.reachability import UnreachableError, require_postgres  # noqa: PLC0415
     from app.settings import settings  # noqa: PLC0415
 

@@ -17,6 +17,7 @@ from app.demo.prose import password as make_password
 from app.demo.read_rows import add_read_rows
 from app.migrate import pending_migrations
 from app.security.passwords import PasswordHasher
+from projections.engine.addition import hold_rebuilds
 
 #: Two runs at once would give users the same numbers.
 _LOCK_KEY: Final = 5_282_261_917_417_373_542
@@ -51,6 +52,7 @@ async def run(dsn: str, size: Size, *, seed: int | None, report: Report) -> Adde
             raise NotMigratedError("The database is not up to date. Run `inkfold migrate` first.")
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
+            await hold_rebuilds(connection)
             now = await connection.fetchval("SELECT now()")
             filling = Filling(
                 size=size,

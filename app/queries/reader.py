@@ -3,8 +3,10 @@
 A type of its own, so that nobody hands a query a connection that could write.
 """
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -62,6 +64,19 @@ class Reader:
         """Return the first column of the first row, or None."""
         return await self._run(lambda connection: connection.fetchval(sql, *values))
 
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator["Reader"]:
+        """Give a reader that keeps to one connection, and so to one life of one server.
+
+        It tries nothing again, and raises what asyncpg raises.
+        """
+        async with self._pool.acquire(timeout=self._timeout) as connection:
+            try:
+                yield _Held(self._pool, connection)
+            except asyncio.CancelledError:
+                connection.terminate()  # giving it back would wait for a server that hangs
+                raise
+
     async def _run(self, statement: Callable[[Any], Awaitable[T]]) -> T:
         lost: Exception | None = None
         for _ in range(_TRIES):
@@ -78,3 +93,12 @@ class Reader:
                 await self._pool.expire_connections()  # the others are as dead
         log.warning("Can't read from PostgreSQL: %s", lost)
         raise Unavailable from lost
+
+
+class _Held(Reader):
+    def __init__(self, pool: Pool, connection: Any) -> None:
+        super().__init__(pool, timeout_seconds=0)
+        self._connection = connection
+
+    async def _run(self, statement: Callable[[Any], Awaitable[T]]) -> T:
+        return await statement(self._connection)

@@ -3,7 +3,7 @@
 The step and the rebuild read and move them inside their own transaction; nobody else writes this table.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
@@ -16,23 +16,30 @@ from projections.engine.snapshot import Snapshot
 #: A connection, taken from a pool or not.
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+#: Opens a connection that its caller closes.
+Connect: TypeAlias = Callable[[], Awaitable["asyncpg.Connection[asyncpg.Record]"]]
 
-#: First half of the advisory locks' keys, so that they meet no lock of another kind.
-LOCK_CLASS = 1_229_867_846
-
+# What is visible lies below the present. To say so, and to hide how far ahead it looks, makes the planner walk the
+# index from the snapshot on and stop as soon as it can, however long the log is and whatever is known of it.
 _READ = """
 SELECT
     pg_current_snapshot()::text AS now,
     c.projection,
     c.version,
     c.snapshot::text AS snapshot,
-    c.system_identifier,
+    -- One that lies in the future comes from another cluster, whatever it says: a copy has the original's identifier.
+    CASE
+        WHEN pg_snapshot_xmax(c.snapshot) <= pg_snapshot_xmax(pg_current_snapshot()) THEN c.system_identifier
+        ELSE 0
+    END AS system_identifier,
+    c.status = 'paused' AS paused,
     c.status = 'paused' OR coalesce(c.retry_at > clock_timestamp(), false) AS resting,
     c.failures,
     (
         SELECT e.tx::text::numeric
         FROM event e
         WHERE e.tx >= pg_snapshot_xmax(c.snapshot)
+          AND e.tx < pg_snapshot_xmax(pg_current_snapshot())
         ORDER BY e.tx, e.position
         LIMIT 1
     ) AS next_tx,
@@ -40,8 +47,9 @@ SELECT
         SELECT e.tx::text::numeric
         FROM event e
         WHERE e.tx >= pg_snapshot_xmax(c.snapshot)
+          AND e.tx < pg_snapshot_xmax(pg_current_snapshot())
         ORDER BY e.tx, e.position
-        OFFSET $2
+        OFFSET (SELECT $2::bigint)
         LIMIT 1
     ) AS beyond
 FROM checkpoint c
@@ -55,22 +63,10 @@ SET snapshot = $2::text::pg_snapshot,
     error = NULL,
     failures = 0,
     retry_at = NULL,
+    step_events = $3,
+    step_seconds = extract(epoch FROM clock_timestamp() - transaction_timestamp()),
     updated_at = clock_timestamp()
 WHERE projection = ANY ($1::text[])
-"""
-
-_RESET = """
-INSERT INTO checkpoint AS c (projection, version, snapshot, system_identifier)
-VALUES ($1, $2, $3::text::pg_snapshot, $4)
-ON CONFLICT (projection) DO UPDATE
-SET version = excluded.version,
-    snapshot = excluded.snapshot,
-    system_identifier = excluded.system_identifier,
-    status = CASE c.status WHEN 'paused' THEN 'paused' ELSE 'running' END,
-    error = NULL,
-    failures = 0,
-    retry_at = NULL,
-    updated_at = clock_timestamp()
 """
 
 _FAIL = """
@@ -83,13 +79,21 @@ WHERE projection = $1
 RETURNING failures, retry_at - clock_timestamp() AS rest
 """
 
-_TRY_LOCK = """
-SELECT name
-FROM unnest($1::text[]) AS name
-WHERE pg_try_advisory_lock($2, hashtext(name))
+_PAUSE = """
+UPDATE checkpoint
+SET status = 'paused',
+    error = coalesce($2, error)
+WHERE projection = $1
 """
 
-_UNLOCK = "SELECT pg_advisory_unlock($2, hashtext(name)) FROM unnest($1::text[]) AS name"
+_RESUME = """
+UPDATE checkpoint
+SET status = 'running',
+    error = NULL,
+    failures = 0,
+    retry_at = NULL
+WHERE projection = $1
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +104,22 @@ class Checkpoint:
     version: int
     snapshot: Snapshot
     system_identifier: int
+    paused: bool
     resting: bool
     failures: int
     beyond: int | None
 
     def fits(self, projection: Projection, system_identifier: int) -> bool:
-        """Say whether the tables can be continued: same version, same database cluster."""
+        """Say whether the tables are what this release makes of them: same version, same database cluster."""
         return self.version == projection.version and self.system_identifier == system_identifier
+
+    def continuable(self, projection: Projection, system_identifier: int) -> bool:
+        """Say whether this release may step the tables.
+
+        It steps those of an earlier version too, until the rebuild swaps them, so that they don't fall behind
+        meanwhile; it leaves those of a later one to the release that has made them.
+        """
+        return self.version <= projection.version and self.system_identifier == system_identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +139,7 @@ async def read_checkpoints(connection: Connection, names: Collection[str], *, li
             version=row["version"],
             snapshot=Snapshot.parse(row["snapshot"]),
             system_identifier=row["system_identifier"],
+            paused=row["paused"],
             resting=row["resting"],
             failures=row["failures"],
             # A transaction larger than a step is taken whole.
@@ -136,22 +150,28 @@ async def read_checkpoints(connection: Connection, names: Collection[str], *, li
     return Standing(now=Snapshot.parse(rows[0]["now"]) if rows else None, checkpoints=checkpoints)
 
 
-async def move_checkpoints(connection: Connection, names: Sequence[str], snapshot: Snapshot) -> None:
-    """Let the projections reflect `snapshot`; fails with 40001 when another worker has moved one meanwhile."""
-    await connection.execute(_MOVE, list(names), str(snapshot))
+async def move_checkpoints(connection: Connection, names: Sequence[str], snapshot: Snapshot, *, events: int) -> None:
+    """Let the projections reflect `snapshot`, after a step of so many events.
 
-
-async def reset_checkpoint(
-    connection: Connection, projection: Projection, *, snapshot: Snapshot, system_identifier: int
-) -> None:
-    """Begin anew at `snapshot` with the projection's present version."""
-    await connection.execute(_RESET, projection.name, projection.version, str(snapshot), system_identifier)
+    Fails with 40001 when another worker has moved one meanwhile.
+    """
+    await connection.execute(_MOVE, list(names), str(snapshot), events)
 
 
 async def record_failure(connection: Connection, name: str, error: str) -> tuple[int, timedelta]:
     """Note a failed step and let the projection rest, longer each time up to 30 s; return failures and rest."""
     row = await connection.fetchrow(_FAIL, name, error[:2000])
     return (row["failures"], row["rest"]) if row else (0, timedelta())
+
+
+async def pause(connection: Connection, name: str, *, error: str | None = None) -> bool:
+    """Have no step taken until it is resumed; return whether there is such a projection."""
+    return await connection.execute(_PAUSE, name, error) != "UPDATE 0"
+
+
+async def resume(connection: Connection, name: str) -> bool:
+    """Have steps taken again, at once; return whether there is such a projection."""
+    return await connection.execute(_RESUME, name) != "UPDATE 0"
 
 
 async def current_snapshot(connection: Connection) -> Snapshot:
@@ -162,26 +182,3 @@ async def current_snapshot(connection: Connection) -> Snapshot:
 async def system_identifier(connection: Connection) -> int:
     """Return the number that PostgreSQL gave this database cluster when it was made."""
     return int(await connection.fetchval("SELECT system_identifier FROM pg_control_system()"))
-
-
-async def lock(connection: Connection, names: Collection[str]) -> list[str]:
-    """Take the session's lock of each projection that no other session holds; return those taken."""
-    return [row["name"] for row in await connection.fetch(_TRY_LOCK, list(names), LOCK_CLASS)]
-
-
-async def lock_waiting(connection: Connection, names: Collection[str]) -> None:
-    """Take the session's lock of every projection, waiting for whoever holds one; all of them or none."""
-    taken = []
-    try:
-        for name in sorted(names):
-            await connection.execute("SELECT pg_advisory_lock($1, hashtext($2))", LOCK_CLASS, name)
-            taken.append(name)
-    except asyncpg.PostgresError:
-        if not connection.is_closed():
-            await unlock(connection, taken)
-        raise
-
-
-async def unlock(connection: Connection, names: Collection[str]) -> None:
-    """Give the session's locks back."""
-    await connection.execute(_UNLOCK, list(names), LOCK_CLASS)

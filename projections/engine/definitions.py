@@ -21,7 +21,7 @@ async def install_definitions(connection: Connection, projections: Iterable[Proj
     async with connection.transaction():
         for projection in projections:
             for table in projection.tables:
-                if await connection.fetchval(_FINGERPRINT, table.view) != table.fingerprint:
+                if not await is_installed(connection, table):
                     await _install(connection, table)
                     changed.append(table.view)
     return changed
@@ -31,6 +31,11 @@ async def drop_definitions(connection: Connection) -> None:
     """Drop the views, so that a migration may change the tables below them; install them again afterwards."""
     for row in await connection.fetch(_VIEWS):
         await connection.execute(f"DROP VIEW {row[0]}")
+
+
+async def is_installed(connection: Connection, table: ReadTable) -> bool:
+    """Say whether the table's view says what this release's file says."""
+    return bool(await connection.fetchval(_FINGERPRINT, table.view) == table.fingerprint)
 
 
 async def _install(connection: Connection, table: ReadTable) -> None:

@@ -4,12 +4,13 @@ Declared once per projection package and run by the engine; it holds no state an
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 
-_HEADER = re.compile(r"^-- (table|fold): (\w+)$", re.MULTILINE)
+from projections.engine.sql_blocks import blocks
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _EVENTS = re.compile(r"^-- on: ([\w ]+)$", re.MULTILINE)
 
 
@@ -52,6 +53,12 @@ class Projection:
     tables: tuple[ReadTable, ...]
     folds: tuple[Fold, ...]
 
+    @property
+    def fingerprint(self) -> str:
+        """A digest that changes with the definitions and the folds."""
+        texts = [*(table.definition for table in self.tables), *(fold.sql for fold in self.folds)]
+        return sha256("\n".join(texts).encode()).hexdigest()
+
     @classmethod
     def load(cls, package: str, *, version: int) -> "Projection":
         """Read `definition.sql` and `fold.sql` of a package, which also gives the projection its name."""
@@ -69,18 +76,16 @@ class Projection:
 
         Raises ValueError when a block is missing or a fold names no event.
         """
-        tables = tuple(ReadTable(name=table, definition=sql) for table, sql in _blocks(definition, "table"))
-        folds = tuple(Fold(name=label, events=_events(label, sql), sql=sql) for label, sql in _blocks(fold, "fold"))
+        for label in [name, *(table for table, _ in blocks(definition, "table"))]:
+            if not _NAME.fullmatch(label):
+                raise ValueError(
+                    f"{label!r} can't be the name of a projection or a table: lower case letters, digits, _"
+                )
+        tables = tuple(ReadTable(name=table, definition=sql) for table, sql in blocks(definition, "table"))
+        folds = tuple(Fold(name=label, events=_events(label, sql), sql=sql) for label, sql in blocks(fold, "fold"))
         if not tables or not folds:
             raise ValueError(f"projection {name!r} needs at least one `-- table:` and one `-- fold:` block")
         return cls(name=name, version=version, tables=tables, folds=folds)
-
-
-def _blocks(text: str, kind: str) -> Iterator[tuple[str, str]]:
-    headers = [header for header in _HEADER.finditer(text) if header[1] == kind]
-    ends = [header.start() for header in headers[1:]] + [len(text)]
-    for header, end in zip(headers, ends, strict=False):  # without a header, the text is no block
-        yield header[2], text[header.end() : end].strip().removesuffix(";")
 
 
 def _events(label: str, sql: str) -> frozenset[str]:

@@ -4,51 +4,45 @@ A worker owns one per process and calls `catch_up`, one call at a time. It keeps
 """
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
 
-from projections.engine.checkpoint import Connection, read_checkpoints, record_failure, system_identifier
+from projections.engine.checkpoint import Connect, Connection, pause, record_failure, system_identifier
+from projections.engine.connections import close
+from projections.engine.pace import Pace
+from projections.engine.poison import PATIENCE, TooManyParkedError, is_poison
 from projections.engine.projection import Projection
-from projections.engine.rebuild import rebuild
-from projections.engine.step import StepFailedError, StepResult, prepare_session, step
+from projections.engine.step import RAISE, OnFailure, StepFailedError, StepResult, step
+from projections.engine.step_events import prepare_session
 
 log = logging.getLogger(__name__)
 
-Connect = Callable[[], Awaitable[Connection]]
 OnStep = Callable[[Connection, StepResult], Awaitable[None]]
 
 
 @dataclass(slots=True, kw_only=True)
 class Runner:
-    """Folds `projections`, about `limit` events in a step, over a connection that `connect` opens.
+    """Folds `projections` over a connection that `connect` opens, `limit` events in a step at most.
 
-    Tells `on_step` of each step that moved a projection.
+    A step of a backlog takes about `seconds`. With `park`, events that a fold fails at for good are set aside; without,
+    their projection is paused. Tells `on_step` of each step that moved a projection.
     """
 
     connect: Connect
     projections: Sequence[Projection]
     limit: int
+    seconds: float = 0.5
+    park: bool = True
     on_step: OnStep | None = None
     _connection: "Connection | None" = field(default=None, init=False)
     _cluster: int = field(default=0, init=False)
+    _pace: Pace = field(init=False)
 
-    async def build_missing(self) -> list[str]:
-        """Build the projections that have no checkpoint which could be continued; return their names."""
-        connection = await self._session()
-        standing = await read_checkpoints(connection, [projection.name for projection in self.projections], limit=1)
-        fitting = {
-            checkpoint.projection
-            for projection in self.projections
-            for checkpoint in standing.checkpoints
-            if checkpoint.projection == projection.name and checkpoint.fits(projection, self._cluster)
-        }
-        missing = [projection for projection in self.projections if projection.name not in fitting]
-        if missing:
-            log.info("Building %s from the definitions.", ", ".join(projection.name for projection in missing))
-            await rebuild(connection, missing, system_identifier=self._cluster)
-        return [projection.name for projection in missing]
+    def __post_init__(self) -> None:
+        self._pace = Pace(most=self.limit, seconds=self.seconds)
 
     async def catch_up(self) -> int:
         """Step until nothing is left to fold; return how many events the steps had.
@@ -60,7 +54,7 @@ class Runner:
         connection = await self._session()
         try:
             while True:
-                result = await self._step(connection)
+                result = await self._paced_step(connection)
                 folded += sum(result.events.values())
                 if result.snapshots and self.on_step:
                     await self.on_step(connection, result)
@@ -73,7 +67,7 @@ class Runner:
     async def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
-            await self._connection.close()
+            await close(self._connection)
             self._connection = None
 
     async def _session(self) -> Connection:
@@ -88,20 +82,45 @@ class Runner:
             self._connection = connection
         return self._connection
 
+    async def _paced_step(self, connection: Connection) -> StepResult:
+        began = time.monotonic()
+        result = await self._step(connection)
+        if result.more:
+            self._pace.learn(time.monotonic() - began)
+        return result
+
     async def _step(self, connection: Connection) -> StepResult:
+        result = StepResult()
         try:
-            return await step(connection, self.projections, system_identifier=self._cluster, limit=self.limit)
+            return await self._try_step(connection, RAISE, result)
         except StepFailedError as failure:
             if isinstance(failure.__cause__, asyncpg.SerializationError):
-                return StepResult()
+                return result
             log.warning("%s Folding each projection by itself.", failure)
         except (asyncpg.SerializationError, asyncpg.LockNotAvailableError):
-            return StepResult()  # another worker is at it
-        result = await step(
-            connection, self.projections, system_identifier=self._cluster, limit=self.limit, isolate=True
-        )
+            return result  # another worker is at it
+        await self._try_step(connection, OnFailure(isolate=True, park=self.park), result)
         for name, error in result.failed.items():
-            failures, rest = await record_failure(connection, name, f"{type(error).__name__}: {error}")
+            await self._record(connection, name, error)
+        return result
+
+    async def _try_step(self, connection: Connection, on_failure: OnFailure, result: StepResult) -> StepResult:
+        return await step(
+            connection,
+            self.projections,
+            system_identifier=self._cluster,
+            limit=self._pace.limit,
+            on_failure=on_failure,
+            result=result,
+        )
+
+    async def _record(self, connection: Connection, name: str, error: Exception) -> None:
+        said = f"{type(error).__name__}: {error}".rstrip(".")
+        failures, rest = await record_failure(connection, name, said)
+        if isinstance(error, TooManyParkedError) or (not self.park and failures > PATIENCE and is_poison(error)):
+            advice = f"When that is mended: inkfold projections resume {name}"
+            await pause(connection, name, error=f"{said}. {advice}")
+            log.error("Projection %s is paused. %s. %s", name, said, advice)
+        else:
             seconds = rest.total_seconds()
             log.error("Projection %s failed %d times, next try in %.1f s: %s", name, failures, seconds, error)
-        return result

@@ -4,48 +4,18 @@ The events of a step are exactly those visible now and not in the checkpoint's s
 an xmin horizon: those lose events or stall behind an open transaction.
 """
 
-import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 import asyncpg
 
-from projections.engine.checkpoint import (
-    Checkpoint,
-    Connection,
-    Standing,
-    lock,
-    lock_waiting,
-    move_checkpoints,
-    read_checkpoints,
-    unlock,
-)
+from projections.engine.checkpoint import Checkpoint, Connection, Standing, move_checkpoints, read_checkpoints
+from projections.engine.locks import holding_free
+from projections.engine.poison import PATIENCE, TooManyParkedError, fold_around_poison, is_poison
 from projections.engine.projection import Projection
 from projections.engine.snapshot import Snapshot
-
-log = logging.getLogger(__name__)
-
-_PREPARE = "CREATE TEMPORARY TABLE IF NOT EXISTS step_event (LIKE event) ON COMMIT DELETE ROWS"
-
-_COLLECT = """
-WITH new_event AS (
-    SELECT * FROM event
-    WHERE tx >= $1::text::xid8 AND tx < $3::text::xid8
-    UNION ALL
-    SELECT * FROM event
-    WHERE tx = ANY ($2::text[]::xid8[]) AND tx < $3::text::xid8
-),
-
-collected AS (
-    INSERT INTO step_event SELECT * FROM new_event RETURNING type
-)
-
-SELECT type, count(*) AS events FROM collected GROUP BY type
-"""
-
-#: The planner learns the size of a step only beyond this many events; below, its default guess serves.
-_ANALYZE_ABOVE = 2_000
+from projections.engine.step_events import ANALYZE_ABOVE, clear, collect, run_folds
 
 
 class StepFailedError(Exception):
@@ -57,18 +27,39 @@ class StepFailedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnFailure:
+    """What a step does about a projection whose fold fails.
+
+    With `isolate`, each projection has a savepoint, and one that fails is reported and the others go on. With `park`,
+    one that has failed `patience` times is folded around the events that it fails at.
+    """
+
+    isolate: bool = False
+    park: bool = False
+    patience: int = PATIENCE
+
+
+RAISE = OnFailure()
+
+
+@dataclass(slots=True, kw_only=True)
 class StepResult:
     """What a step did: the snapshots now reflected, how many events of which type, and whether more wait."""
 
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
     failed: dict[str, Exception] = field(default_factory=dict)
+    parked: dict[str, list[int]] = field(default_factory=dict)
     more: bool = False
 
-
-async def prepare_session(connection: Connection) -> None:
-    """Make the session's place for a step's events; once per connection, before its first step."""
-    await connection.execute(_PREPARE)
+    def add(self, later: "StepResult") -> None:
+        """Take in what a later transaction did; whether more waits is for that one to say."""
+        self.snapshots |= later.snapshots
+        for type_, number in later.events.items():
+            self.events[type_] = max(number, self.events.get(type_, 0))
+        self.failed |= later.failed
+        self.parked |= later.parked
+        self.more = later.more
 
 
 async def step(
@@ -77,102 +68,125 @@ async def step(
     *,
     system_identifier: int,
     limit: int,
-    isolate: bool = False,
+    on_failure: OnFailure = RAISE,
+    result: StepResult | None = None,
 ) -> StepResult:
-    """Fold what is new into those projections that are free, in one transaction, about `limit` events at most.
+    """Fold what is new into those projections that are free, about `limit` events at most.
 
-    With `isolate`, each projection has a savepoint: one that fails is reported in `failed` and the others go on.
-    Without, a failing fold raises StepFailedError and nothing has happened. Waits while another session folds;
-    raises asyncpg.LockNotAvailableError past the session's lock_timeout.
+    Projections that have more than that before them take a transaction of their own, so that the others need not wait
+    for theirs. Raises StepFailedError where a failing fold is not isolated, and then its transaction has not happened;
+    `result`, if given, says what has. Waits while another session folds; raises asyncpg.LockNotAvailableError past the
+    session's lock_timeout.
     """
     by_name = {projection.name: projection for projection in projections}
-    locked = await lock(connection, by_name)
-    try:
-        if not locked:  # another worker is folding; what it has not seen is ours when it is done
-            await lock_waiting(connection, by_name)
-            locked = list(by_name)
-        async with connection.transaction(isolation="repeatable_read"):
-            standing = await read_checkpoints(connection, locked, limit=limit)
-            due = [
-                checkpoint
-                for checkpoint in standing.checkpoints
-                if not checkpoint.resting and checkpoint.fits(by_name[checkpoint.projection], system_identifier)
-            ]
-            result = await fold_pending(connection, by_name, replace(standing, checkpoints=due), isolate=isolate)
-        if sum(result.events.values()) > _ANALYZE_ABOVE:
-            await connection.execute("DISCARD PLANS")  # made for a large step, wrong for a small one
-    finally:
-        if not connection.is_closed():
-            await unlock(connection, locked)
-    return result
+    one = Step(connection, by_name, system_identifier=system_identifier, limit=limit, on_failure=on_failure)
+    one.result = result or one.result
+    async with holding_free(connection, by_name) as names:
+        far = await one.advance(names)
+        if far:
+            await one.advance(far)
+    return one.result
 
 
-async def fold_pending(
-    connection: Connection,
-    by_name: dict[str, Projection],
-    standing: Standing,
-    *,
-    isolate: bool = False,
-) -> StepResult:
-    """Fold, inside the caller's REPEATABLE READ transaction, what each checkpoint has not seen, and move them."""
-    groups: dict[Snapshot, list[Checkpoint]] = defaultdict(list)
-    for checkpoint in standing.checkpoints:
-        groups[checkpoint.snapshot].append(checkpoint)
-    result = StepResult(more=any(checkpoint.beyond is not None for checkpoint in standing.checkpoints))
-    for seen, members in groups.items():
-        beyond = members[0].beyond
-        assert standing.now is not None
-        target = standing.now if beyond is None else standing.now.cut(beyond)
-        events = await _collect(connection, seen, target)
-        if events:
-            names = [member.projection for member in members]
-            folded = await _fold(connection, [by_name[name] for name in names], events, result, isolate=isolate)
-            if folded:
-                await move_checkpoints(connection, folded, target)
-            result.snapshots.update(dict.fromkeys(folded, target))
-            for type_, count in events.items():
-                result.events[type_] = max(count, result.events.get(type_, 0))
-            if len(groups) > 1:
-                await connection.execute("DELETE FROM step_event")
-    return result
+async def step_to_present(
+    connection: Connection, projection: Projection, *, system_identifier: int, limit: int = 20_000
+) -> None:
+    """Step one projection until about `limit` events are left at most; raises StepFailedError."""
+    more = True
+    while more:
+        more = (await step(connection, [projection], system_identifier=system_identifier, limit=limit)).more
 
 
-async def _collect(connection: Connection, seen: Snapshot, target: Snapshot) -> dict[str, int]:
-    running = [str(xid) for xid in seen.in_progress]
-    rows = await connection.fetch(_COLLECT, str(seen.xmax), running, str(target.xmax))
-    events = {row["type"]: row["events"] for row in rows}
-    if sum(events.values()) > _ANALYZE_ABOVE:
-        await connection.execute("ANALYZE step_event")
-    return events
+@dataclass(slots=True)
+class Step:
+    """A step on its way, for callers that hold what locks it needs. `result` gathers what it has done."""
 
+    connection: Connection
+    by_name: Mapping[str, Projection]
+    _: KW_ONLY
+    system_identifier: int
+    limit: int = 2**31 - 1
+    on_failure: OnFailure = RAISE
+    result: StepResult = field(default_factory=StepResult)
 
-async def _fold(
-    connection: Connection,
-    projections: Sequence[Projection],
-    events: dict[str, int],
-    result: StepResult,
-    *,
-    isolate: bool,
-) -> list[str]:
-    """Run the folds that the events call for; return the projections whose folds all went through."""
-    folded = []
-    for projection in projections:
+    async def advance(self, names: Collection[str]) -> list[str]:
+        """Take one transaction: projections that can reach the present do; if none can, all go some way.
+
+        Return the names of those that were left behind.
+        """
+        attempt = replace(self, result=StepResult())
+        async with self.connection.transaction(isolation="repeatable_read"):
+            standing = await read_checkpoints(self.connection, names, limit=self.limit)
+            due = [each for each in standing.checkpoints if not each.resting and self._may_step(each)]
+            chosen = [checkpoint for checkpoint in due if checkpoint.beyond is None] or due
+            folded = await attempt.fold_pending(replace(standing, checkpoints=chosen))
+        self.result.add(attempt.result)
+        if folded > ANALYZE_ABOVE:
+            await self.connection.execute("DISCARD PLANS")  # made for a large step, wrong for a small one
+        left = [checkpoint.projection for checkpoint in due if checkpoint not in chosen]
+        self.result.more = self.result.more or bool(left)
+        return left
+
+    async def fold_pending(self, standing: Standing) -> int:
+        """Fold, inside the caller's REPEATABLE READ transaction, what each checkpoint has not seen, and move them.
+
+        Return how many events that was.
+        """
+        groups: dict[Snapshot, list[Checkpoint]] = defaultdict(list)
+        for checkpoint in standing.checkpoints:
+            groups[checkpoint.snapshot].append(checkpoint)
+        self.result.more = any(checkpoint.beyond is not None for checkpoint in standing.checkpoints)
+        total = 0
+        for seen, members in groups.items():
+            beyond = members[0].beyond
+            assert standing.now is not None
+            target = standing.now if beyond is None else standing.now.cut(beyond)
+            events = await collect(self.connection, seen, target)
+            if events:
+                total += sum(events.values())
+                await self._move(members, events, target)
+                if len(groups) > 1:
+                    await clear(self.connection)
+        return total
+
+    async def _move(self, members: Sequence[Checkpoint], events: dict[str, int], target: Snapshot) -> None:
+        folded = [member.projection for member in members if await self._fold(member, events)]
+        if folded:
+            await move_checkpoints(self.connection, folded, target, events=sum(events.values()))
+        self.result.snapshots.update(dict.fromkeys(folded, target))
+        for type_, number in events.items():
+            self.result.events[type_] = max(number, self.result.events.get(type_, 0))
+
+    async def _fold(self, member: Checkpoint, events: dict[str, int]) -> bool:
+        """Run the folds that the events call for; return whether the projection's checkpoint may move."""
+        projection = self.by_name[member.projection]
         try:
-            if isolate:
-                async with connection.transaction():
-                    await _run_folds(connection, projection, events)
+            if self.on_failure.isolate:
+                async with self.connection.transaction():
+                    await run_folds(self.connection, projection, events)
             else:
-                await _run_folds(connection, projection, events)
+                await run_folds(self.connection, projection, events)
         except asyncpg.PostgresError as error:
-            if not isolate or error.sqlstate == asyncpg.SerializationError.sqlstate:
+            if not self.on_failure.isolate or error.sqlstate == asyncpg.SerializationError.sqlstate:
                 raise StepFailedError(projection.name) from error
-            result.failed[projection.name] = error
-        else:
-            folded.append(projection.name)
-    return folded
+            return await self._fold_around(member, error)
+        return True
 
+    async def _fold_around(self, member: Checkpoint, error: asyncpg.PostgresError) -> bool:
+        """Fold around the events that the fold fails at, if it is time; return whether that went through."""
+        projection = self.by_name[member.projection]
+        # Tables of an earlier version may fail at anything, and will be replaced.
+        earlier = member.version != projection.version
+        if not self.on_failure.park or earlier or member.failures < self.on_failure.patience or not is_poison(error):
+            self.result.failed[projection.name] = error
+            return False
+        try:
+            async with self.connection.transaction():
+                self.result.parked[projection.name] = await fold_around_poison(self.connection, projection)
+        except (asyncpg.PostgresError, TooManyParkedError) as cause:
+            self.result.failed[projection.name] = cause
+            return False
+        return True
 
-async def _run_folds(connection: Connection, projection: Projection, events: dict[str, int]) -> None:
-    for fold in projection.folds:
-        if not fold.events.isdisjoint(events):
-            await connection.fetch(fold.sql)
+    def _may_step(self, checkpoint: Checkpoint) -> bool:
+        return checkpoint.continuable(self.by_name[checkpoint.projection], self.system_identifier)

@@ -1,103 +1,96 @@
-"""Verify: compare read tables with their definitions at one snapshot, and mend the rows that differ.
+"""Verify: compare read tables with their definitions at one snapshot, while everything goes on.
 
-The CLI and the tests call it. It folds what is pending first, in the same transaction, so a difference is a real one.
+The CLI, the nightly job and the tests call it. Two sessions see one snapshot (`projections.engine.one_snapshot`); what
+one reads through the definitions is compared with what the other reads in the tables (`projections.engine.comparison`).
 """
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-import orjson
+from projections.engine.checkpoint import Connect
+from projections.engine.comparison import Compared, Difference, compare
+from projections.engine.connections import opened
+from projections.engine.one_snapshot import at_one_snapshot
+from projections.engine.projection import Projection
+from projections.engine.report import QUIET, Report
+from projections.engine.snapshot import Snapshot
 
-from projections.engine.checkpoint import Connection, lock_waiting, read_checkpoints, unlock
-from projections.engine.projection import Projection, ReadTable
-from projections.engine.rebuild import columns_of, key_of
-from projections.engine.step import fold_pending
-
-#: No step has more events: verify folds everything that is pending at once.
-_UNBOUNDED = 2**31 - 1
+_RECORD = """
+INSERT INTO verification AS v (projection, verified_at, seconds, compared, different, mended)
+VALUES ($1, clock_timestamp(), $2, $3, $4, false)
+ON CONFLICT (projection) DO UPDATE
+SET verified_at = excluded.verified_at,
+    seconds = excluded.seconds,
+    compared = excluded.compared,
+    different = excluded.different,
+    mended = false
+RETURNING verified_at
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """A row that is not as its definition says; `expected` or `found` is None where there is no such row."""
+class Verified:
+    """What was found of one projection, whose tables stood at `snapshot`. Of a `sample`, most rows were left out."""
 
-    table: str
-    key: dict[str, Any]
-    expected: dict[str, Any] | None
-    found: dict[str, Any] | None
+    projection: str
+    snapshot: Snapshot
+    built_at: datetime | None
+    verified_at: datetime | None
+    sample: bool
+    tables: list[Compared]
+    seconds: float
+
+    @property
+    def differences(self) -> list[Difference]:
+        """Rows that are not as their definition says, of each table not more than can be looked at."""
+        return [difference for table in self.tables for difference in table.differences]
+
+    @property
+    def different(self) -> int:
+        """How many rows are not as their definition says; at least so many, where not all tables are exhausted."""
+        return sum(len(table.keys) for table in self.tables)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were compared."""
+        return sum(table.rows for table in self.tables)
 
 
 async def verify(
-    connection: Connection,
-    projections: Sequence[Projection],
-    *,
-    system_identifier: int,
-    repair: bool = False,
-    sample: int = 100,
-) -> list[Difference]:
-    """Return up to `sample` differences per table, at one snapshot; with `repair`, mend all of them in the same one.
+    connect: Connect, projections: Sequence[Projection], *, sample: bool = False, report: Report = QUIET
+) -> list[Verified]:
+    """Compare each projection's tables with their definitions at one snapshot; with `sample`, some 1 % of the rows.
 
-    Commands and queries go on meanwhile. Raises LookupError for a projection that was never built.
+    Commands, queries and steps go on. Raises UnverifiableError for a projection that was not built, is paused or fails.
     """
-    by_name = {projection.name: projection for projection in projections}
-    await lock_waiting(connection, by_name)
-    try:
-        async with connection.transaction(isolation="repeatable_read"):
-            standing = await read_checkpoints(connection, by_name, limit=_UNBOUNDED)
-            ready = {c.projection for c in standing.checkpoints if c.fits(by_name[c.projection], system_identifier)}
-            if missing := by_name.keys() - ready:
-                raise LookupError(f"Not built yet: {', '.join(sorted(missing))}. Start a worker, which builds them.")
-            await fold_pending(connection, by_name, standing)
-            differences: list[Difference] = []
-            for projection in projections:
-                for table in projection.tables:
-                    found = await _differences(connection, table, sample)
-                    differences += found
-                    if found and repair:
-                        await _mend(connection, table)
-            return differences
-    finally:
-        if not connection.is_closed():
-            await unlock(connection, by_name)
+    verified = []
+    for projection in projections:
+        report.begin(f"Verifying {projection.name}", len(projection.tables), "tables")
+        verified.append(await _verify(connect, projection, sample=sample, report=report))
+    return verified
 
 
-async def _differences(connection: Connection, table: ReadTable, sample: int) -> list[Difference]:
-    columns = await columns_of(connection, table.view)
-    key = await key_of(connection, table.name)
-    rows = await connection.fetch(f"""
-        WITH expected AS (
-            (SELECT {columns} FROM {table.view}) EXCEPT (SELECT {columns} FROM {table.name})
-        ),
-        found AS (
-            (SELECT {columns} FROM {table.name}) EXCEPT (SELECT {columns} FROM {table.view})
+async def _verify(connect: Connect, projection: Projection, *, sample: bool, report: Report) -> Verified:
+    began = time.monotonic()
+    tables: list[Compared] = []
+    async with opened(connect) as defined, opened(connect) as shown:
+        async with at_one_snapshot(connect, projection, defined, shown) as (snapshot, built_at):
+            for table in projection.tables:
+                tables.append(await compare(table, defined, shown, sample=sample))
+                report.reach(len(tables))
+        seconds = time.monotonic() - began
+        verified = Verified(
+            projection=projection.name,
+            snapshot=snapshot,
+            built_at=built_at,
+            verified_at=None,
+            sample=sample,
+            tables=tables,
+            seconds=seconds,
         )
-        SELECT to_jsonb(e.*)::text AS expected, to_jsonb(f.*)::text AS found
-        FROM expected e
-        FULL JOIN found f USING ({", ".join(key)})
-        LIMIT {sample:d}
-    """)
-    return [_difference(table.name, key, row["expected"], row["found"]) for row in rows]
-
-
-def _difference(table: str, key: Sequence[str], expected: str | None, found: str | None) -> Difference:
-    wanted = orjson.loads(expected) if expected else None
-    seen = orjson.loads(found) if found else None
-    row = wanted or seen or {}
-    return Difference(table=table, key={name: row[name] for name in key}, expected=wanted, found=seen)
-
-
-async def _mend(connection: Connection, table: ReadTable) -> None:
-    columns = await columns_of(connection, table.view)
-    key = await key_of(connection, table.name)
-    same_key = " AND ".join(f"r.{name} = w.{name}" for name in key)
-    await connection.execute(f"""
-        WITH wrong AS (
-            (SELECT {columns} FROM {table.name}) EXCEPT (SELECT {columns} FROM {table.view})
-        )
-        DELETE FROM {table.name} r USING wrong w WHERE {same_key}
-    """)
-    await connection.execute(f"""
-        INSERT INTO {table.name} ({columns})
-        (SELECT {columns} FROM {table.view}) EXCEPT (SELECT {columns} FROM {table.name})
-    """)
+        if sample:
+            return verified
+        at = await shown.fetchval(_RECORD, projection.name, seconds, verified.rows, verified.different)
+    return replace(verified, verified_at=at)

@@ -4,6 +4,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from projections.engine.checkpoint import Connection
 from projections.projector import Projector
 from tests.support.people import SignUp
 
@@ -154,3 +155,19 @@ async def test_who_prefers_stale_is_told_that_it_is(
     assert stale.status_code == 200
     assert stale.headers["preference-applied"] == "stale"
     assert stale.json()["total"] == 0
+
+
+async def test_what_only_a_former_primary_had_committed_is_not_waited_for(
+    signed_up: SignUp, projector: Projector, sql: Connection
+) -> None:
+    ada = await signed_up("ada")
+    await ada.publish()
+    await projector.fold()
+    lost = str(await sql.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint + 1000"))
+    await projector.cache.remember_token(ada.id, lost)
+
+    remembered = await ada.get("/posts/")
+    sent = await ada.get("/posts/", headers={"Consistency-Token": lost})
+
+    assert (remembered.status_code, remembered.json()["total"]) == (200, 1)
+    assert sent.status_code == 422

@@ -167,3 +167,38 @@ async def test_lag_is_found_without_reading_the_whole_log(
 
     assert "using event_pkey on event" in plan
     assert "Seq Scan on event" not in plan
+
+
+_PARKED = """
+INSERT INTO parked_event (projection, tx, position, type, subject_id, actor_id, payload, at, error)
+SELECT 'posts', pg_current_xact_id(), number, 'PostLiked', gen_random_uuid(), gen_random_uuid(), '{}', now(), 'no room'
+FROM generate_series(1, 2) AS number
+"""
+
+
+async def test_ready_with_parked_events_and_paused_projections_but_shows_them(
+    api: httpx.AsyncClient, sql: Connection
+) -> None:
+    await sql.execute(_PARKED)
+    await sql.execute("UPDATE checkpoint SET status = 'paused' WHERE projection = 'ranking'")
+    answer, metrics = await api.get("/health/ready"), (await api.get("/metrics")).text
+    assert answer.status_code == 200
+    standings = {standing["name"]: standing for standing in answer.json()["projections"]}
+    assert {name for name, standing in standings.items() if standing["parked"]} == {"posts"}
+    assert standings["posts"]["parked"] == 2
+    assert standings["ranking"]["status"] == "paused"
+    assert 'inkfold_projection_parked_events{projection="posts"} 2.0' in metrics
+    assert 'inkfold_projection_parked_events{projection="ranking"} 0.0' in metrics
+    assert 'inkfold_projection_state{projection="ranking",state="paused"} 1.0' in metrics
+    assert 'inkfold_projection_state{projection="ranking",state="running"} 0.0' in metrics
+    assert 'inkfold_projection_state{projection="posts",state="failing"} 0.0' in metrics
+
+
+async def test_the_last_verification_is_a_metric(api: httpx.AsyncClient, sql: Connection) -> None:
+    assert "inkfold_projection_verified_rows{" not in (await api.get("/metrics")).text
+    await sql.execute("INSERT INTO verification VALUES ('posts', 'epoch'::timestamptz + '1.5 s', 0.1, 12, 3, true)")
+    metrics = (await api.get("/metrics")).text
+    assert 'inkfold_projection_verified_timestamp_seconds{projection="posts"} 1.5' in metrics
+    assert 'inkfold_projection_verified_rows{projection="posts"} 12.0' in metrics
+    assert 'inkfold_projection_verified_rows_different{projection="posts"} 3.0' in metrics
+    assert 'inkfold_projection_verified_mended{projection="posts"} 1.0' in metrics

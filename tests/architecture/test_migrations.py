@@ -2,12 +2,8 @@
 
 import asyncio
 import inspect
-import os
 import shutil
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
 from contextvars import Context
 from itertools import count
 from pathlib import Path
@@ -24,15 +20,15 @@ import app.models
 import migrations
 from app.db import tortoise_config
 from app.migrate import downgrade, migrate
-from app.settings import Settings
 from migrations.blog import models_state
 from projections.engine.checkpoint import Connection
 from tests.conftest import Servers
 from tests.support.catalog import schema_at
+from tests.support.scratch_database import scratch_database
 
 BLOG = Path(migrations.__file__).parent / "blog"
 FILES = sorted(path.stem for path in BLOG.glob("[0-9]*.py"))
-NO_MODELS = "^(read_|(event|checkpoint|aerich)$)"
+NO_MODELS = "^(read_|(event|parked_event|checkpoint|verification|aerich)$)"
 
 _numbers = count(1)
 T = TypeVar("T")
@@ -55,25 +51,15 @@ WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text !~ $1 A
 @pytest.fixture
 async def empty(servers: Servers, sql: Connection) -> AsyncIterator[str]:
     """The URL of a database with nothing in it."""
-    async with _database(servers, sql) as dsn:
+    async with scratch_database(servers, sql) as dsn:
         yield dsn
 
 
 @pytest.fixture
 async def another(servers: Servers, sql: Connection) -> AsyncIterator[str]:
     """The URL of a second one."""
-    async with _database(servers, sql) as dsn:
+    async with scratch_database(servers, sql) as dsn:
         yield dsn
-
-
-@asynccontextmanager
-async def _database(servers: Servers, sql: Connection) -> AsyncIterator[str]:
-    name = f"scratch_{next(_numbers)}"
-    await sql.execute(f"CREATE DATABASE {name}")
-    try:
-        yield servers.postgres.dsn(name)
-    finally:
-        await sql.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def _alone(work: Coroutine[Any, Any, T]) -> T:
@@ -97,20 +83,6 @@ async def test_migrating_what_is_up_to_date_changes_nothing(empty: str) -> None:
     before = await schema_at(empty)
     assert await migrate(empty) == []
     assert await schema_at(empty) == before
-
-
-async def test_three_at_once_apply_each_migration_once(empty: str, config: Settings) -> None:
-    environment = os.environ | {
-        "DATABASE_URL": empty,
-        "REDIS_URL": config.redis_url,
-        "SECRET_KEY": config.secret_key.get_secret_value(),
-    }
-    command = (sys.executable, "-m", "app.cli", "migrate")
-    runs = [await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE) for _ in range(3)]
-    said = [tuple(stream.decode() for stream in await run.communicate()) for run in runs]
-    assert [run.returncode for run in runs] == [0, 0, 0], said
-    assert sorted(" ".join(out for out, _ in said).split()) == sorted(["Applied"] * len(FILES) + FILES)
-    assert await _applied(empty) == [f"{file}.py" for file in FILES]
 
 
 async def test_the_models_need_no_further_migration(empty: str, tmp_path: Path) -> None:
@@ -157,14 +129,6 @@ async def test_the_recorded_state_is_that_of_the_models(empty: str) -> None:
             return get_models_describe("blog")
 
     assert decompress_dict(models_state.AT_2026_11_23) == decoder(encoder(await _alone(describe())))
-
-
-async def _applied(dsn: str) -> list[str]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        return [row["version"] for row in await connection.fetch("SELECT version FROM aerich ORDER BY id")]
-    finally:
-        await connection.close()
 
 
 def _config(dsn: str, module: str) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from projections.engine.checkpoint import Connection
 from projections.registry import PROJECTIONS
 
 READ_TABLES = sorted(table.name for projection in PROJECTIONS for table in projection.tables)
-BESIDES = ["checkpoint", "read_lag"]
+BESIDES = ["checkpoint", "read_lag", "verification"]
 NORMALIZED = ["announcements", "likes", "notifications", "posts", "refresh_tokens", "subscriptions", "users"]
+ENGINE = ["event", "parked_event"]
 
 _RELATIONS = """
 SELECT relname FROM pg_class
@@ -50,7 +51,7 @@ async def _as_reader(sql: Connection, statement: str) -> None:
         await sql.execute(statement)
 
 
-@pytest.mark.parametrize("table", [*NORMALIZED, "event", "aerich", *(f"definition_{name}" for name in READ_TABLES)])
+@pytest.mark.parametrize("table", [*NORMALIZED, *ENGINE, "aerich", *(f"definition_{name}" for name in READ_TABLES)])
 async def test_what_is_not_a_read_table_cannot_be_read(sql: Connection, table: str) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match=f"permission denied for (table|view) {table}"):
         await _as_reader(sql, f"SELECT FROM {table}")
@@ -62,7 +63,7 @@ async def test_read_tables_can_be_read(sql: Connection, table: str) -> None:
 
 
 @pytest.mark.parametrize("verb", _WRITES)
-@pytest.mark.parametrize("table", [*READ_TABLES, "checkpoint", *NORMALIZED, "event"])
+@pytest.mark.parametrize("table", [*READ_TABLES, "checkpoint", "verification", *NORMALIZED, *ENGINE])
 async def test_nothing_can_be_written(sql: Connection, table: str, verb: str) -> None:
     column = await sql.fetchval(_FIRST_COLUMN, table)
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
@@ -76,7 +77,7 @@ async def test_its_rights_are_these_and_no_more(sql: Connection) -> None:
 
 
 async def test_every_relation_is_accounted_for_here(sql: Connection) -> None:
-    known = {*READ_TABLES, *BESIDES, *NORMALIZED, "event", "aerich", *(f"definition_{name}" for name in READ_TABLES)}
+    known = {*READ_TABLES, *BESIDES, *NORMALIZED, *ENGINE, "aerich", *(f"definition_{name}" for name in READ_TABLES)}
     assert {row["relname"] for row in await sql.fetch(_RELATIONS)} == known
 
 

@@ -26,6 +26,6 @@ def _as_written(default: object) -> str:
 
 def test_every_setting_is_in_the_table_with_its_default() -> None:
     assert _documented() == {
-        name.upper(): "\N{EN DASH}" if field.is_required() else _as_written(field.default)
+        name.upper(): "\N{EN DASH}" if field.is_required() or field.default == () else _as_written(field.default)
         for name, field in Settings.model_fields.items()
     }

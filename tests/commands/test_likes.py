@@ -79,17 +79,6 @@ async def test_nobody_likes_nothing(blog: Blog) -> None:
     assert (await events(blog))["PostLiked"] == 0
 
 
-async def test_500_likes_of_one_user_at_once_are_one_like(blog: Blog) -> None:
-    ada = await blog.user("ada")
-    post = await blog.post(ada)
-    like = LikePost(post_id=post.id, user_id=ada.id)
-    committed = await asyncio.gather(*(like_post(blog.store, like) for _ in range(500)))
-    assert all(answer.value is True for answer in committed)
-    assert sum(answer.token is not None for answer in committed) == 1
-    assert await blog.sql.fetchval("SELECT count(*) FROM likes") == 1
-    assert (await events(blog))["PostLiked"] == 1
-
-
 async def test_100_toggles_at_once_end_where_their_number_says(blog: Blog) -> None:
     ada = await blog.user("ada")
     post = await blog.post(ada)

@@ -1,24 +1,14 @@
 """Commands whose connection breaks, whose request is cancelled, or that wait too long: the pool stays sound."""
 
 import asyncio
-from random import Random
 
 import pytest
 
 from app.command_store import CommandStore, Transaction
 from app.errors import OutcomeUnknown, Overloaded
 from app.events import PostEdited
-from tests.commands.conftest import COMMANDS, MakeStore, edits, nobody_lingers, titles
-from tests.support.blog import Blog, happened
-
-
-async def test_commands_go_on_after_all_connections_were_cut(blog: Blog) -> None:
-    ada = await blog.user("ada")
-    for turn in range(5):
-        await asyncio.gather(*(blog.post(ada, f"{turn}.{number}") for number in range(5)))
-        await blog.sql.execute(f"SELECT pg_terminate_backend(pid) {COMMANDS}")
-        await blog.post(ada, f"{turn} after")
-    assert len(await titles(blog)) == 30
+from tests.commands.conftest import MakeStore, edits, titles
+from tests.support.blog import Blog
 
 
 async def test_a_connection_cut_in_the_middle_is_made_up_for(blog: Blog, store: CommandStore) -> None:
@@ -53,23 +43,6 @@ async def test_a_connection_cut_during_the_commit_has_an_unknown_outcome(blog: B
         await blog.sql.execute("DROP FUNCTION cut CASCADE")
     assert await edits(blog) == 0
     await blog.edit(post, title="Known")
-
-
-async def test_100_cancelled_requests_leave_the_pool_intact(blog: Blog, make_store: MakeStore) -> None:
-    store = await make_store(pool_size=2)
-    ada = await blog.user("ada")
-    own = Blog(store, blog.sql)
-    random = Random(1)
-    for number in range(100):
-        request = asyncio.create_task(own.post(ada, f"Title {number}"))
-        for _ in range(random.randint(0, 30)):
-            await asyncio.sleep(0)
-        request.cancel()
-        await asyncio.gather(request, return_exceptions=True)
-    after = await asyncio.gather(*(own.post(ada, f"After {number}") for number in range(10)))
-    assert {post.title for post in after} <= await titles(blog)
-    assert await nobody_lingers(blog.sql)
-    assert len(await titles(blog)) == [event[0] for event in await happened(blog.sql)].count("PostPublished")
 
 
 async def test_who_waits_too_long_for_a_connection_is_told_so(blog: Blog, make_store: MakeStore) -> None:

@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import asyncpg
 import pytest
 
+from app.db import connect_building
 from app.demo.batch import Size
 from app.demo.run import Added, run
-from projections.engine.checkpoint import Connection, system_identifier
-from projections.engine.step import prepare_session
-from projections.engine.verify import Difference, verify
+from app.settings import Settings
+from projections.engine.checkpoint import Connect as Building
+from projections.engine.checkpoint import Connection
+from projections.engine.comparison import Difference
 from projections.projector import Projector
-from projections.registry import PROJECTIONS
 from tests.support.blog import Blog
+from tests.support.projection_spec import differences as differences_of
 
 SMALL = Size(users=30, posts=60, likes=600)
 
@@ -64,11 +67,12 @@ def blog(sql: Connection, projector: Projector) -> Blog:
 
 
 @pytest.fixture
-def differences(sql: Connection) -> Verify:
+def building(sql: Connection, config: Settings) -> Building:  # noqa: ARG001 - emptied first
+    """Opens connections as rebuilds and verifications use them."""
+    return partial(connect_building, config)
+
+
+@pytest.fixture
+def differences(building: Building) -> Verify:
     """Compares every read table with its definition."""
-
-    async def compare() -> list[Difference]:
-        await prepare_session(sql)
-        return await verify(sql, PROJECTIONS, system_identifier=await system_identifier(sql))
-
-    return compare
+    return partial(differences_of, building)

@@ -14,8 +14,7 @@ from app.commands.users import RegisteredUser
 from app.demo.batch import Size
 from app.demo.read_rows import OWN
 from app.demo.run import NotMigratedError
-from projections.engine.checkpoint import Connection, system_identifier
-from projections.engine.rebuild import rebuild
+from projections.engine.checkpoint import Connection
 from projections.projector import Projector
 from projections.registry import PROJECTIONS
 from tests.conftest import Servers
@@ -157,17 +156,6 @@ async def test_folding_goes_on_while_a_run_is_filling(
         await projector.fold()
         assert await blog.sql.fetchval("SELECT like_count FROM read_post WHERE id = $1", post.id) == 1
         assert await differences() == []
-    await demo
-    assert await differences() == []
-
-
-async def test_a_rebuild_during_a_run_loses_nothing(database: str, blog: Blog, differences: Verify) -> None:
-    await run_demo(database)
-    async with held_up(database):
-        demo = asyncio.create_task(run_demo(database))
-        await is_held_up(blog.sql, ended=demo.done)
-        cluster = await system_identifier(blog.sql)
-        await rebuild(blog.sql, PROJECTIONS, system_identifier=cluster)
     await demo
     assert await differences() == []
 

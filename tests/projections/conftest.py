@@ -2,21 +2,28 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import asyncpg
 import pytest
 
+from app.db import connect_building, open_commands
 from app.settings import Settings
+from projections.engine.checkpoint import Connect as Building
 from projections.engine.checkpoint import Connection, system_identifier
 from projections.engine.runner import Runner
-from projections.engine.step import prepare_session
+from projections.engine.step_events import prepare_session
 from projections.projector import Projector
 from tests.support.blog import Blog
 from tests.support.projection_spec import ReadSide
+from tests.support.random_blog import LingeringStore
 
 Connect = Callable[[], Awaitable[Connection]]
 OpenRunner = Callable[..., Runner]
+
+#: How many may write at once to the store that lingers.
+WRITERS = 14
 
 
 @pytest.fixture
@@ -67,8 +74,28 @@ async def cluster(sql: Connection) -> int:
 
 
 @pytest.fixture
-def read_side(sql: Connection, stepping: Connection, projector: Projector) -> ReadSide:
-    return ReadSide(sql, stepping, projector)
+def building(sql: Connection, config: Settings) -> Building:  # noqa: ARG001 - emptied first
+    """Opens connections as rebuilds and verifications use them."""
+    return partial(connect_building, config)
+
+
+@pytest.fixture
+def read_side(sql: Connection, building: Building, projector: Projector) -> ReadSide:
+    return ReadSide(sql, building, projector)
+
+
+@pytest.fixture
+async def lingering(projector: Projector, config: Settings) -> AsyncIterator[LingeringStore]:
+    """A store with a connection for each writer."""
+    models = await open_commands(config.model_copy(update={"command_pool_size": WRITERS}))
+    yield LingeringStore(
+        models,
+        cache=projector.cache,
+        doorbell=projector.store._doorbell,
+        pool_size=WRITERS,
+        pool_timeout_seconds=60,
+    )
+    await models.close_connections()
 
 
 async def waiting_backend(sql: Connection, application: str) -> int:

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from projections.engine.checkpoint import Connect as Building
 from projections.engine.checkpoint import Connection
 from projections.engine.snapshot import Snapshot
 from projections.engine.step import StepResult, step
@@ -131,7 +132,7 @@ async def test_steps_of_one_event_take_a_transaction_each(
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])
 async def test_a_transaction_that_commits_between_bounded_steps_is_not_lost(
-    blog: Blog, read_side: ReadSide, connect: Connect, cluster: int, limit: int
+    blog: Blog, read_side: ReadSide, connect: Connect, *, stepping: Connection, cluster: int, limit: int
 ) -> None:
     fans = await blog.users(8)
     post = await blog.post(fans[0])
@@ -146,7 +147,7 @@ async def test_a_transaction_that_commits_between_bounded_steps_is_not_lost(
             await like_at(connection, NOON, post=post, user=slow)
         await blog.like(post, fan)
     begun = 3 - len(transactions)
-    async for _ in steps_of(read_side.stepping, cluster, limit=limit):
+    async for _ in steps_of(stepping, cluster, limit=limit):
         if begun:
             begun -= 1
             await held[begun][0].execute("COMMIT")
@@ -157,10 +158,10 @@ async def test_a_transaction_that_commits_between_bounded_steps_is_not_lost(
     await read_side.is_exact()
 
 
-async def test_verify_folds_a_backlog_whole(
-    sql: Connection, stepping: Connection, cluster: int, read_side: ReadSide
+async def test_verify_folds_the_rest_of_a_backlog(
+    sql: Connection, stepping: Connection, building: Building, cluster: int, read_side: ReadSide
 ) -> None:
     await sql.execute(_CROWD.format(fans=20))
     await step(stepping, PROJECTIONS, system_identifier=cluster, limit=5)
-    assert await differences(stepping) == []
+    assert await differences(building) == []
     await read_side.folds_nothing_again()

@@ -13,6 +13,7 @@ from app.commands.notifications import (
 )
 from app.commands.posts import WrittenPost
 from app.commands.users import RegisteredUser
+from projections.engine.checkpoint import Connect as Building
 from projections.engine.checkpoint import Connection
 from projections.engine.projection import Fold, Projection
 from projections.engine.step import StepFailedError, step
@@ -70,7 +71,9 @@ def with_fold(projection: Projection, old: Fold, *new: Fold) -> list[Projection]
 
 
 @pytest.fixture
-def tables_spoilt_by(blog: Blog, projector: Projector, stepping: Connection, cluster: int) -> SpoiltBy:
+def tables_spoilt_by(
+    blog: Blog, projector: Projector, stepping: Connection, building: Building, cluster: int
+) -> SpoiltBy:
     """Tells which tables differ after such folds, or which projection PostgreSQL stopped."""
 
     async def tables_spoilt_by(projections: Sequence[Projection]) -> set[str]:
@@ -81,7 +84,7 @@ def tables_spoilt_by(blog: Blog, projector: Projector, stepping: Connection, clu
             await step(stepping, projections, system_identifier=cluster, limit=1_000)
         except StepFailedError as failure:
             return {failure.projection}
-        return {difference.table for difference in await differences(stepping)}
+        return {difference.table for difference in await differences(building)}
 
     return tables_spoilt_by
 

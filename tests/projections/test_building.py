@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
+from projections.engine.checkpoint import Connect as Building
 from projections.engine.checkpoint import Connection
 from projections.engine.definitions import drop_definitions, install_definitions
 from projections.engine.projection import Projection
@@ -13,13 +13,10 @@ from projections.engine.rebuild import rebuild
 from projections.posts import POSTS
 from projections.projector import Projector
 from projections.registry import PROJECTIONS
-from tests.projections.conftest import Connect, OpenRunner
-from tests.support.blog import Blog, like_at
+from tests.support.blog import Blog
 from tests.support.projection_spec import ReadSide, assert_table
 
 NAMES = [projection.name for projection in PROJECTIONS]
-NEXT_POSTS = replace(POSTS, version=POSTS.version + 1)
-NEXT = [NEXT_POSTS if projection is POSTS else projection for projection in PROJECTIONS]
 
 
 @pytest.fixture
@@ -33,7 +30,7 @@ async def lively(blog: Blog, projector: Projector) -> AsyncIterator[Blog]:
     await projector.fold()
     await blog.like(await blog.post(ada), ada)
     yield blog
-    await projector.runner.build_missing()
+    await projector.build()
 
 
 async def checkpoints(sql: Connection) -> dict[str, int]:
@@ -43,7 +40,7 @@ async def checkpoints(sql: Connection) -> dict[str, int]:
 
 async def test_what_is_built_is_not_built_again(lively: Blog, projector: Projector) -> None:
     before = await lively.sql.fetchval("SELECT array_agg(xmin::text) FROM read_post")
-    assert await projector.runner.build_missing() == []
+    assert await projector.build() == []
     assert await lively.sql.fetchval("SELECT array_agg(xmin::text) FROM read_post") == before
 
 
@@ -51,25 +48,37 @@ async def test_a_projection_without_a_checkpoint_is_built(
     lively: Blog, projector: Projector, read_side: ReadSide
 ) -> None:
     await lively.sql.execute("DELETE FROM checkpoint WHERE projection = 'posts'; DELETE FROM read_post")
-    assert await projector.runner.build_missing() == ["posts"]
+    assert await projector.build() == ["posts"]
     assert await lively.sql.fetchval("SELECT count(*) FROM read_post") == 2
     await projector.fold()
     await read_side.is_exact()
 
 
-async def test_a_projection_of_another_version_is_left_alone_until_it_is_built(
-    lively: Blog, open_runner: OpenRunner, read_side: ReadSide, projector: Projector
+async def test_a_projection_of_an_earlier_version_is_stepped_until_it_is_built(
+    lively: Blog, projector: Projector, read_side: ReadSide
 ) -> None:
-    newer = open_runner(projections=NEXT)
-    await newer.catch_up()
-    assert await lively.sql.fetchval("SELECT count(*) FROM read_post") == 1
-    assert await lively.sql.fetchval("SELECT count(*) FROM read_post_rank") == 2
-    assert await newer.build_missing() == ["posts"]
-    assert await checkpoints(lively.sql) == dict.fromkeys(NAMES, 1) | {"posts": 2}
-    assert await lively.sql.fetchval("SELECT count(*) FROM read_post") == 2
+    await lively.sql.execute("UPDATE checkpoint SET version = 0 WHERE projection = 'posts'")
+    await projector.fold()
+    assert await lively.sql.fetchval("SELECT array_agg(like_count ORDER BY id) FROM read_post") == [1, 1]
+    assert await checkpoints(lively.sql) == dict.fromkeys(NAMES, 1) | {"posts": 0}
+    assert await projector.build() == ["posts"]
+    assert await checkpoints(lively.sql) == dict.fromkeys(NAMES, 1)
     await lively.user("eve")
-    await newer.catch_up()
-    assert await projector.runner.build_missing() == ["posts"]
+    await read_side.folds(1)
+    await read_side.is_exact()
+
+
+async def test_a_projection_of_a_later_version_is_left_to_the_release_that_made_it(
+    lively: Blog, projector: Projector, read_side: ReadSide
+) -> None:
+    await lively.sql.execute("UPDATE checkpoint SET version = 2 WHERE projection = 'posts'")
+    await projector.fold()
+    assert await lively.sql.fetchval("SELECT array_agg(like_count) FROM read_post") == [1]
+    assert await lively.sql.fetchval("SELECT array_agg(like_count) FROM read_post_rank") == [1, 1]
+    assert await projector.build() == []
+    assert await checkpoints(lively.sql) == dict.fromkeys(NAMES, 1) | {"posts": 2}
+    assert await lively.sql.fetchval("SELECT array_agg(like_count) FROM read_post") == [1]
+    await lively.sql.execute("UPDATE checkpoint SET version = 1 WHERE projection = 'posts'")
     await projector.fold()
     await read_side.is_exact()
 
@@ -80,29 +89,15 @@ async def test_a_database_restored_into_another_cluster_is_built_anew(
     """The other cluster was ahead: its numbers mean nothing here and would hide every event to come."""
     await lively.sql.execute("UPDATE checkpoint SET system_identifier = 1, snapshot = '9999999:9999999:'")
     assert await projector.fold() == 0
-    assert sorted(await projector.runner.build_missing()) == sorted(NAMES)
+    assert sorted(await projector.build()) == sorted(NAMES)
     await lively.user("eve")
     await read_side.folds(1)
     await read_side.is_exact()
 
 
-async def test_a_transaction_in_flight_during_a_build_is_folded_afterwards(
-    lively: Blog, connect: Connect, stepping: Connection, cluster: int, read_side: ReadSide
-) -> None:
-    slow, post = await lively.user("slow"), await lively.post(await lively.user("eve"))
-    held = await connect()
-    transaction = held.transaction()
-    await transaction.start()
-    await like_at(held, datetime(2026, 6, 1, tzinfo=UTC), post=post, user=slow)
-    await rebuild(stepping, PROJECTIONS, system_identifier=cluster)
-    await transaction.commit()
-    await read_side.folds(1)
-    await read_side.is_exact()
-
-
-async def test_a_built_projection_stays_paused(lively: Blog, stepping: Connection, cluster: int) -> None:
+async def test_a_built_projection_stays_paused(lively: Blog, building: Building) -> None:
     await lively.sql.execute("UPDATE checkpoint SET status = 'paused' WHERE projection = 'posts'")
-    await rebuild(stepping, PROJECTIONS, system_identifier=cluster)
+    await rebuild(building, PROJECTIONS)
     paused = await lively.sql.fetch("SELECT projection FROM checkpoint WHERE status = 'paused'")
     assert [row[0] for row in paused] == ["posts"]
 

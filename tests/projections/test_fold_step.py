@@ -26,27 +26,6 @@ async def checkpoint_snapshots(sql: Connection) -> list[Snapshot]:
     return [Snapshot.parse(row[0]) for row in rows]
 
 
-async def test_a_slow_transaction_holds_nobody_back_and_is_not_lost(
-    blog: Blog, read_side: ReadSide, projector: Projector, connect: Connect
-) -> None:
-    ada, bob, slow = await blog.users(3)
-    post = await blog.post(ada)
-    await projector.fold()
-    held = await connect()
-    transaction = held.transaction()
-    await transaction.start()
-    await like_at(held, NOON, post=post, user=slow)
-    for expected, user in enumerate((ada, bob), start=1):
-        await blog.like(post, user)
-        assert await projector.fold() == 1
-        assert await likes_shown(blog.sql, post) == expected
-    await transaction.commit()
-    assert await projector.fold() == 1
-    assert await likes_shown(blog.sql, post) == 3
-    await read_side.folds_nothing_again()
-    await read_side.is_exact()
-
-
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
 async def test_transactions_fold_as_they_commit_whatever_their_order(
     blog: Blog, read_side: ReadSide, projector: Projector, connect: Connect, order: tuple[int, ...]

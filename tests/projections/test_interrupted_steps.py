@@ -5,9 +5,10 @@ import asyncio
 import asyncpg
 import pytest
 
-from projections.engine.checkpoint import Connection, lock_waiting, read_checkpoints, unlock
+from projections.engine.checkpoint import Connection, read_checkpoints
+from projections.engine.locks import lock_waiting, unlock
 from projections.engine.projection import Projection
-from projections.engine.step import StepFailedError, fold_pending
+from projections.engine.step import Step, StepFailedError
 from projections.posts import POSTS
 from projections.projector import Projector
 from projections.ranking import RANKING
@@ -19,23 +20,24 @@ from tests.support.projection_spec import ReadSide
 NAMES = [projection.name for projection in PROJECTIONS]
 
 
-async def fold_too_late(stepping: Connection, projection: Projection, projector: Projector) -> None:
+async def fold_too_late(stepping: Connection, projection: Projection, projector: Projector, *, cluster: int) -> None:
     """Fold as a worker that is stopped after its snapshot, while another takes over, and then goes on."""
+    late = Step(stepping, {projection.name: projection}, system_identifier=cluster)
     async with stepping.transaction(isolation="repeatable_read"):
         standing = await read_checkpoints(stepping, [projection.name], limit=1_000)
         await projector.fold()
-        await fold_pending(stepping, {projection.name: projection}, standing)
+        await late.fold_pending(standing)
 
 
 async def test_a_step_that_was_overtaken_commits_no_rows(
-    blog: Blog, read_side: ReadSide, projector: Projector, stepping: Connection
+    blog: Blog, read_side: ReadSide, projector: Projector, stepping: Connection, cluster: int
 ) -> None:
     ada = await blog.user("ada")
     post = await blog.post(ada)
     await projector.fold()
     await blog.like(post, ada)
     with pytest.raises(StepFailedError) as refused:
-        await fold_too_late(stepping, POSTS, projector)
+        await fold_too_late(stepping, POSTS, projector, cluster=cluster)
     assert isinstance(refused.value.__cause__, asyncpg.SerializationError)
     assert await blog.sql.fetchval("SELECT like_count FROM read_post") == 1
     await read_side.folds_nothing_again()
@@ -43,13 +45,13 @@ async def test_a_step_that_was_overtaken_commits_no_rows(
 
 
 async def test_a_step_that_was_overtaken_moves_no_checkpoint(
-    blog: Blog, read_side: ReadSide, projector: Projector, stepping: Connection
+    blog: Blog, read_side: ReadSide, projector: Projector, stepping: Connection, cluster: int
 ) -> None:
     post = await blog.post(await blog.user("ada"))
     await projector.fold()
     await blog.edit(post, title="Of no interest to the ranking")
     with pytest.raises(asyncpg.SerializationError):
-        await fold_too_late(stepping, RANKING, projector)
+        await fold_too_late(stepping, RANKING, projector, cluster=cluster)
     await read_side.folds_nothing_again()
     await read_side.is_exact()
 

@@ -11,6 +11,11 @@ from tests.support.notification_rows import announcement, counts, followed_by, i
 from tests.support.projection_spec import ReadSide, assert_table
 
 
+def in_twos(projector: Projector) -> Projector:
+    """The same worker, that notifies two subscribers at once."""
+    return replace(projector, config=projector.config.model_copy(update={"notification_chunk": 2}))
+
+
 async def test_a_post_is_announced_until_all_its_subscribers_are_notified(blog: Blog, read_side: ReadSide) -> None:
     ada = await blog.user("ada")
     bob, eve = await followed_by(blog, ada, 2)
@@ -68,7 +73,7 @@ async def test_four_subscribers_in_chunks_of_two_leave_no_announcement_behind(
     ada = await blog.user("ada")
     followers = await followed_by(blog, ada, 4)
     post = await blog.post(ada)
-    await replace(projector, notification_chunk=2).announce()
+    await in_twos(projector).announce()
     await read_side.shows("read_announcement")
     assert await notified(blog, post) == ids(followers)
 
@@ -79,7 +84,6 @@ async def test_an_announcement_that_dies_in_the_middle_is_continued_without_repe
     ada = await blog.user("ada")
     followers = await followed_by(blog, ada, 5)
     post = await blog.post(ada)
-    in_twos = replace(projector, notification_chunk=2)
     await blog.sql.execute(f"""
         CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'dead'; END $$;
         CREATE TRIGGER die BEFORE INSERT ON notifications
@@ -87,12 +91,12 @@ async def test_an_announcement_that_dies_in_the_middle_is_continued_without_repe
     """)
     try:
         with pytest.raises(asyncpg.RaiseError):
-            await in_twos.announce()
+            await in_twos(projector).announce()
         await projector.fold()
         assert await notified(blog, post) == ids(followers[:2])
     finally:
         await blog.sql.execute("DROP FUNCTION die CASCADE")
-    await in_twos.announce()
+    await in_twos(projector).announce()
     await read_side.shows("read_notification", *[await notification(blog, user, post, ada) for user in followers])
     await assert_table(blog.sql, "read_notification_count", [counts(user, total=1, unread=1) for user in followers])
 

@@ -1,14 +1,12 @@
 """Workers that fold at once: each event has one effect, and whoever finds the work taken waits or does the rest."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
-from app.commands.likes import LikePost, like_post
-from app.settings import Settings
-from projections.engine.checkpoint import Connection, lock, lock_waiting, unlock
+from projections.engine.checkpoint import Connection
+from projections.engine.locks import lock, lock_waiting, unlock
 from projections.engine.step import step
 from projections.projector import Projector
 from projections.registry import PROJECTIONS
@@ -17,28 +15,6 @@ from tests.support.blog import Blog
 from tests.support.projection_spec import ReadSide
 
 NAMES = [projection.name for projection in PROJECTIONS]
-
-
-@pytest.fixture
-async def second(projector: Projector, config: Settings) -> AsyncIterator[Projector]:
-    projector = await Projector.open(config)
-    yield projector
-    await projector.close()
-
-
-async def test_two_workers_at_once_have_one_effect(
-    blog: Blog, read_side: ReadSide, projector: Projector, second: Projector
-) -> None:
-    fans = await blog.users(6)
-    posts = [await blog.post(fan) for fan in fans[:2]]
-    for fan in fans:
-        likes = [like_post(blog.store, LikePost(post_id=post.id, user_id=fan.id)) for post in posts]
-        await asyncio.gather(*likes, projector.fold(), second.fold())
-    await asyncio.gather(projector.fold(), second.fold())
-    assert await blog.sql.fetchval("SELECT array_agg(like_count) FROM read_post") == [6, 6]
-    await read_side.folds_nothing_again()
-    assert await second.fold() == 0
-    await read_side.is_exact()
 
 
 async def test_two_workers_share_a_backlog_in_small_steps(

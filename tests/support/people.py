@@ -39,4 +39,9 @@ class Person(httpx.AsyncClient):
         return UUID(answer.json()["id"])
 
 
+def anyone(app: FastAPI) -> httpx.AsyncClient:
+    """Return a client that has not signed in."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://inkfold.test")
+
+
 SignUp = Callable[[str], Awaitable[Person]]

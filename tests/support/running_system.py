@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -31,8 +31,11 @@ class RunningSystem:
 
 
 @contextmanager
-def running_system(data_dir: Path) -> Iterator[RunningSystem]:
-    """Start everything on a free port with its data in `data_dir`; stop it as Ctrl-C does."""
+def running_system(data_dir: Path, *, within: Sequence[str] = ()) -> Iterator[RunningSystem]:
+    """Start everything on a free port with its data in `data_dir`; stop it as Ctrl-C does.
+
+    `within` is a command that becomes the one that follows it.
+    """
     port = free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.endswith("_URL") and name != "SECRET_KEY"},
@@ -41,7 +44,7 @@ def running_system(data_dir: Path) -> Iterator[RunningSystem]:
         "LOG_LEVEL": "warning",
     }
     url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([sys.executable, "-m", "app.cli", "up"], env=environment)
+    process = subprocess.Popen([*within, sys.executable, "-m", "app.cli", "up"], env=environment)
     try:
         wait_until_ready(url, process)
         yield RunningSystem(url, environment, process)

@@ -1,0 +1,48 @@
+"""How many events a step takes: as many as fit its time, found by halving and doubling."""
+
+import pytest
+
+from projections.engine.pace import LEAST, Pace
+
+
+def settled(pace: Pace, *, seconds_per_event: float) -> int:
+    """Let steps cost so much, and return how many events they take in the long run."""
+    for _ in range(30):
+        pace.learn(pace.limit * seconds_per_event)
+    return pace.limit
+
+
+@pytest.mark.parametrize(("most", "first"), [(20_000, 5_000), (1_000, LEAST), (2, 2)])
+def test_the_first_step_is_a_cautious_one(most: int, first: int) -> None:
+    assert Pace(most=most, seconds=0.5).limit == first
+
+
+@pytest.mark.parametrize(("microseconds", "events"), [(50, 10_000), (100, 5_000), (500, 1_000)])
+def test_steps_come_to_last_as_long_as_they_may(microseconds: int, events: int) -> None:
+    pace = Pace(most=20_000, seconds=0.5)
+    assert settled(pace, seconds_per_event=microseconds / 1e6) == pytest.approx(events, rel=0.01)
+
+
+def test_steps_never_take_more_than_the_most() -> None:
+    assert settled(Pace(most=20_000, seconds=0.5), seconds_per_event=0) == 20_000
+    assert settled(Pace(most=3, seconds=0.5), seconds_per_event=1e-9) == 3
+
+
+def test_steps_stay_large_enough_to_get_on() -> None:
+    assert settled(Pace(most=20_000, seconds=0.5), seconds_per_event=60) == LEAST
+    assert settled(Pace(most=3, seconds=0.5), seconds_per_event=60) == 3
+
+
+def test_one_slow_step_at_most_halves_the_next_and_one_fast_step_at_most_doubles_it() -> None:
+    pace = Pace(most=20_000, seconds=0.5)
+    pace.learn(3_600)
+    assert pace.limit == 2_500
+    pace.learn(0.001)
+    assert pace.limit == 5_000
+
+
+def test_when_events_become_dear_steps_become_small_and_grow_again() -> None:
+    pace = Pace(most=20_000, seconds=0.5)
+    assert settled(pace, seconds_per_event=1e-5) == 20_000
+    assert settled(pace, seconds_per_event=5e-4) == pytest.approx(1_000, rel=0.01)
+    assert settled(pace, seconds_per_event=1e-5) == 20_000
