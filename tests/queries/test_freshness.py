@@ -1,0 +1,99 @@
+"""What a query waits for before it answers."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pytest
+from redis.asyncio import Redis
+
+from app.checkpoints import own_cluster, read_reached
+from app.db import open_query_pool
+from app.errors import ProjectionLagging
+from app.freshness import Freshness
+from app.queries.reader import Openings, Reader
+from app.settings import Settings
+from projections.engine.checkpoint import Connection
+from projections.projector import Projector
+from tests.support.blog import Blog
+
+
+@dataclass
+class Meanwhile:
+    """A query that counts how often it was fetched, and lets something happen at the first time."""
+
+    reads: ClassVar[tuple[str, ...]] = ("posts",)
+
+    happening: Callable[[], Awaitable[None]] | None = None
+    fetched: int = field(default=0, init=False)
+
+    async def fetch(self, reader: Reader) -> int:
+        await reader.fetch("SELECT FROM checkpoint")
+        self.fetched += 1
+        if self.happening and self.fetched == 1:
+            await self.happening()
+        return self.fetched
+
+
+@pytest.fixture
+def freshness(redis: Redis, reader: Reader) -> Freshness:
+    return Freshness(redis, reader, wait_seconds=0.05)
+
+
+@asynccontextmanager
+async def of_another_cluster(sql: Connection, projection: str) -> AsyncIterator[None]:
+    """Let a projection look as if it came with a dump of another cluster."""
+    number = await sql.fetchval("SELECT system_identifier FROM checkpoint WHERE projection = $1", projection)
+    change = "UPDATE checkpoint SET system_identifier = $2 WHERE projection = $1"
+    await sql.execute(change, projection, number - 1)
+    try:
+        yield
+    finally:
+        await sql.execute(change, projection, number)
+
+
+async def test_a_checkpoint_of_another_cluster_counts_as_never_built(freshness: Freshness, sql: Connection) -> None:
+    async with of_another_cluster(sql, "posts"):
+        token = await sql.fetchval("SELECT pg_snapshot_xmin(snapshot)::text::bigint - 1 FROM checkpoint LIMIT 1")
+        with pytest.raises(ProjectionLagging):
+            await freshness.answer(Meanwhile(), tokens=[token])
+        with pytest.raises(ProjectionLagging):
+            await freshness.confirm(("posts",))
+        assert await freshness.reached("posts") is None
+        assert await freshness.reached("ranking") is not None
+    assert (await freshness.answer(Meanwhile(), tokens=[token])).value == 1
+
+
+async def test_a_projection_that_lacks_nothing_is_not_waited_for(
+    freshness: Freshness, reader: Reader, projector: Projector, sql: Connection
+) -> None:
+    async def met() -> bool:
+        return demand.met((await read_reached(reader, cluster=await own_cluster(reader))).snapshots)
+
+    blog = Blog(projector.store, sql)
+    before = await sql.fetchval("SELECT snapshot::text FROM checkpoint WHERE projection = 'ranking'")
+    await blog.post(await blog.user())
+    await projector.fold()
+    move = "UPDATE checkpoint SET snapshot = $1::text::pg_snapshot WHERE projection = 'ranking'"
+    await sql.execute(move, before)
+    demand = await freshness.all_committed(("posts", "ranking"))
+
+    assert not await met()
+    await sql.execute(move, await sql.fetchval("SELECT pg_current_snapshot()::text"))
+    assert await met()
+
+
+async def test_a_loss_that_another_query_has_noticed_first_is_not_overlooked(
+    config: Settings, redis: Redis, sql: Connection
+) -> None:
+    async def lose() -> None:
+        await sql.execute(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'inkfold-queries'"
+        )
+        await watching.answer(Meanwhile())
+
+    openings = Openings()
+    async with await open_query_pool(config, init=openings.note) as pool:
+        watching = Freshness(redis, Reader(pool, timeout_seconds=5, openings=openings), wait_seconds=5)
+        assert (await watching.answer(Meanwhile(happening=lose))).value == 2
