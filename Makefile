@@ -20,7 +20,7 @@ run: .venv/installed-run ## Start everything here (PORT and DATA_DIR are honoure
 	@exec $(BIN)/inkfold up
 
 test: .venv/installed-dev ## Run the tests with branch coverage (ARGS="-k likes" chooses)
-	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term $(ARGS)
 
 check: .venv/installed-dev ## Lint, types, import contracts, then the tests
 	$(BIN)/ruff check

@@ -116,6 +116,8 @@ async def test_its_statements_walk_the_index_from_the_snapshot_on(
 @pytest.mark.usefixtures("log")
 async def test_a_prune_never_scans_the_log(sql: Connection) -> None:
     await sql.execute(_OLD_EVENTS.format(order=1), 1_000)
+    scans = _READ_OF_EVENTS.format(counters="seq_scan")
     async with sql.transaction():
+        before = await sql.fetchval(scans)  # what this session has not reported yet counts as well
         assert await prune(sql, older_than=timedelta(0), chunk=300) >= 1_000
-        assert await sql.fetchval(_READ_OF_EVENTS.format(counters="seq_scan")) == 0
+        assert await sql.fetchval(scans) == before
