@@ -1,13 +1,15 @@
 # Everything a newcomer types. `make run` needs python3 (3.11 or later) and make, and nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check migrate demo load soak lock clean
+.PHONY: help run test check migrate demo load bench soak lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
 LOAD_USERS ?= 50
 LOAD_SECONDS ?= 60
+LOAD_REPORT ?= .data/load.html
 MINUTES ?= 10
+SIZE ?= small
 ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -35,9 +37,14 @@ migrate: .venv/installed-run ## Bring the database up to date
 demo: .venv/installed-run ## Fill the running system with a made-up blog (ARGS="--posts 500")
 	@$(BIN)/inkfold demo $(ARGS)
 
-load: .venv/installed-dev ## Load-test the running system (LOAD_USERS, LOAD_SECONDS)
-	@$(BIN)/locust -f loadtests/locustfile.py --headless --host http://127.0.0.1:$(PORT) \
-		--users $(LOAD_USERS) --spawn-rate 10 --run-time $(LOAD_SECONDS)s $(ARGS)
+load: .venv/installed-dev ## Load-test the running system, then verify it (LOAD_USERS, LOAD_SECONDS, ARGS="--most-p95 200")
+	@mkdir -p $(dir $(LOAD_REPORT))
+	@$(BIN)/locust -f loadtests/locustfile.py --headless --only-summary --host http://127.0.0.1:$(PORT) --html $(LOAD_REPORT) \
+		--users $(LOAD_USERS) --spawn-rate 10 --run-time $(LOAD_SECONDS)s $(ARGS); load=$$?; \
+	$(BIN)/inkfold projections verify && exit $$load
+
+bench: .venv/installed-dev ## Measure an own system against its limits (SIZE=large, ARGS="--only first_page --seconds 5")
+	@SIZE=$(SIZE) $(BIN)/python -m loadtests.bench $(ARGS)
 
 lock: ## Resolve the locked requirements anew
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \

@@ -6,7 +6,7 @@ Everything here can be lost at any moment: a miss costs a little time and never 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
@@ -14,6 +14,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.together import Together
 from projections.engine.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ TOKEN_SECONDS = 600
 MOST_TOKENS = 32
 
 _TIMEOUT_SECONDS = 0.25
+#: Tokens told to Redis at once.
+_MOST_AT_ONCE = 256
 _SINCE_KEY = "inkfold:tokens:since"
 
 #: Keep the newer of two bodies. Ages are compared as numbers: transactions seen, then how few were open.
@@ -37,6 +40,19 @@ if held[1] then
 end
 redis.call('HSET', KEYS[1], 'xmax', ARGV[1], 'open', ARGV[2], 'snapshot', ARGV[3], 'body', ARGV[4])
 return 1
+"""
+
+#: Note since when there is a memory, and add each user's token; what is old, or one too many, goes.
+_KEEP_TOKENS = """
+local now, seconds, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+redis.call(ARGV[4], KEYS[1], now)
+for user = 2, #KEYS do
+    local key = KEYS[user]
+    redis.call('ZADD', key, now, ARGV[user + 3])
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', now - seconds)
+    redis.call('ZREMRANGEBYRANK', key, 0, -most - 1)
+    redis.call('EXPIRE', key, seconds)
+end
 """
 
 
@@ -62,45 +78,51 @@ class Cache:
     def __init__(self, redis: Redis, *, cluster: int) -> None:
         self._redis = redis
         self._cluster = cluster
-        self._lapsed = False
+        self._lapses = self._lapses_noted = 0
         self._keep_newest = redis.register_script(_KEEP_NEWEST)
+        self._keep_tokens = redis.register_script(_KEEP_TOKENS)
+        self._together = Together(self._remember, most=_MOST_AT_ONCE, at_once=1)
 
     def lapse(self) -> None:
         """Trust no memory from before now: Redis went away, and may come back without what it was told last."""
-        self._lapsed = True
+        self._lapses += 1
 
     async def remember_token(self, user_id: UUID, token: str) -> None:
         """Keep a user's token for a while; done best-effort, before the command is answered.
 
         Several are kept: of two transactions that ran side by side, seeing one does not imply seeing the other.
         """
-        key, now = self._tokens_key(user_id), int(time.time())
+        await self._together.load((self._tokens_key(user_id), token))
+
+    async def _remember(self, tokens: Sequence[tuple[str, str]]) -> Sequence[None]:
+        """Keep the tokens of commands that end at the same time, in one round trip."""
+        keys, values = zip(*tokens, strict=True)
+        lapses = self._lapses
+        begin = "SETNX" if lapses == self._lapses_noted else "SET"
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS), self._redis.pipeline(transaction=False) as pipe:
-                pipe.set(_SINCE_KEY, now, nx=not self._lapsed)
-                pipe.zadd(key, {token: now})
-                pipe.zremrangebyscore(key, "-inf", now - TOKEN_SECONDS)
-                pipe.zremrangebyrank(key, 0, -MOST_TOKENS - 1)
-                pipe.expire(key, TOKEN_SECONDS)
-                await pipe.execute()
-            self._lapsed = False
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                await self._keep_tokens(
+                    keys=[_SINCE_KEY, *keys], args=[int(time.time()), TOKEN_SECONDS, MOST_TOKENS, begin, *values]
+                )
+            self._lapses_noted = lapses
         except (RedisError, OSError, TimeoutError) as error:
-            self._lapsed = True
+            self.lapse()
             log.warning("Redis did not take a consistency token (%s); reads will check more for a while.", error)
+        return [None] * len(tokens)
 
     async def recall_tokens(self, user_id: UUID) -> Recalled:
         """Return the user's last tokens; untrusted while Redis is down, and for a while after it lost its memory."""
-        now = int(time.time())
+        now, lapses = int(time.time()), self._lapses
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS), self._redis.pipeline(transaction=False) as pipe:
-                if self._lapsed:
+                if lapses != self._lapses_noted:
                     pipe.set(_SINCE_KEY, now)
                 pipe.zrange(self._tokens_key(user_id), 0, -1)
                 pipe.get(_SINCE_KEY)
                 *_, tokens, since = await pipe.execute()
-            self._lapsed = False
+            self._lapses_noted = lapses
         except (RedisError, OSError, TimeoutError):
-            self._lapsed = True
+            self.lapse()
             return Recalled((), trusted=False)
         whole = since is not None and now - int(since) > TOKEN_SECONDS and len(tokens) < MOST_TOKENS
         return Recalled(tuple(map(int, tokens)), trusted=whole)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 from pydantic import ValidationError
@@ -21,6 +21,7 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "too_short": "it must have at least {min_length} characters",
     "int_parsing": "it must be a whole number",
     "greater_than_equal": "it must be {ge} or more",
+    "less_than_equal": "it must be {le} or less",
     "greater_than": "it must be more than {gt:g}",
     "float_parsing": "it must be a number",
     "bool_parsing": "it must be true or false",
@@ -47,37 +48,28 @@ def prepare(context: typer.Context) -> None:
 
 @app.command()
 def up() -> None:
-    """Run everything on this machine: PostgreSQL, Redis, migrations, the API and a worker."""
+    """Run everything on this machine: PostgreSQL, Redis, migrations, the API and workers."""
     from app.embedded.up import up as run_up
 
     raise typer.Exit(run_up())
 
 
 @app.command()
-def api() -> None:
+def api(*, shared: Annotated[bool, typer.Option(hidden=True)] = False) -> None:
     """Run the API."""
-    import uvicorn
-
     from app.embedded.orphan import end_with_up
     from app.embedded.port import check_port
+    from app.serving import Together, serve
     from app.settings import settings
 
     end_with_up()
-    check_port(settings().host, settings().port)
-    require_postgres(settings().database_url)
-    uvicorn.run(
-        "app.main:create_app",
-        factory=True,
-        host=settings().host,
-        port=settings().port,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        access_log=False,
-        log_level=settings().log_level,
-        timeout_graceful_shutdown=10,
-        server_header=False,
-    )
+    config = settings()
+    if not shared:  # by those that do, the port is used already
+        check_port(config.host, config.port)
+        require_postgres(config.database_url)
+    if config.api_workers > 1 and not shared:
+        raise typer.Exit(Together(config).run())
+    serve(config, shared=shared)
 
 
 @app.command()

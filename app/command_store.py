@@ -1,38 +1,34 @@
 """The transaction that a command runs in: normalized rows and events together, or neither.
 
-Commands call `transact`; it retries what PostgreSQL asks to be retried, and after the commit remembers the user's
-consistency token and rings the doorbell. It never reads a read_* table.
+A command that is one statement is run by `run`, in one round trip; any other by `transact`. Both try again what
+PostgreSQL asks to be tried again, and after the commit remember the user's consistency token and ring the doorbell.
+Neither ever reads a read_* table.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
+from uuid import UUID
 
 import asyncpg
-import orjson
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, IntegrityError
 from tortoise.transactions import in_transaction  # noqa: TID251 - the one place that may
 
 from app.cache import Cache
-from app.connection_loss import CONNECTION_LOST
+from app.connection_loss import CONNECTION_LOST, ended_by_postgres
 from app.db import bind_models, expire_connections
 from app.doorbell import ANNOUNCE, FOLD, Doorbell
 from app.errors import OutcomeUnknown, Overloaded, Unauthenticated, Unavailable
+from app.event_log import append
 from app.events import Event, NotificationsSent, PostPublished
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-_APPEND = """
-INSERT INTO event (type, subject_id, actor_id, payload)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::jsonb[])
-RETURNING tx::text
-"""
 
 _TRIES = 4
 _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
@@ -40,7 +36,7 @@ _CONNECTION_LOST: Final[tuple[type[Exception], ...]] = (*CONNECTION_LOST, DBConn
 
 
 class _ConnectionLostError(Exception):
-    """The connection broke before the commit was asked for, so nothing has happened."""
+    """The connection broke, and what it was to do may be done again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +66,31 @@ class Transaction:
         return await self.connection.execute_query_dict(sql, list(values))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A whole command in one statement, which PostgreSQL commits by itself: it changes rows and appends its event.
+
+    It returns at most one row, whose `token` is pg_current_xact_id(), or NULL when nothing changed.
+    """
+
+    sql: str
+    values: tuple[Any, ...]
+    #: Who did it, and is to see it.
+    actor_id: UUID
+    #: Whether twice is as good as once: when nobody knows what became of it, it may be sent again.
+    repeatable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Done(Generic[T]):
+    """What is committed, and who and what is to be told of it."""
+
+    value: T
+    token: str | None
+    actors: Collection[UUID]
+    bells: Collection[str] = (FOLD,)
+
+
 class CommandStore:
     """Runs commands' transactions, at most `pool_size` at once; one per process."""
 
@@ -94,71 +115,87 @@ class CommandStore:
         Raises Overloaded when no connection becomes free in time, Unavailable when PostgreSQL can't be reached, and
         OutcomeUnknown when the connection broke during the commit.
         """
-        for attempt in range(1, _TRIES + 1):
+        return await self._persist(lambda: self._transact(work))
+
+    async def run(self, statement: Statement) -> Committed[asyncpg.Record | None]:
+        """Run a command that is one statement and return its row; raises what `transact` raises."""
+        return await self._persist(lambda: self._execute(statement))
+
+    async def _persist(self, attempt: Callable[[], Awaitable[_Done[T]]]) -> Committed[T]:
+        for number in range(1, _TRIES + 1):
             try:
                 # In a task of its own: a BEGIN that fails leaves Tortoise's context variable broken for its task,
                 # and a request that is cancelled must not leave a connection half-way.
-                return await asyncio.shield(asyncio.create_task(self._attempt(work)))
+                return await asyncio.shield(asyncio.create_task(self._attempt(attempt)))
             except (*_RETRYABLE, _ConnectionLostError) as error:
-                if attempt == _TRIES:
+                if number == _TRIES:
                     raise Unavailable from error
-                log.info("Trying a transaction again after %s.", type(error).__name__)
+                log.info("Trying a command again after %s.", type(error).__name__)
+            except (IntegrityError, asyncpg.ForeignKeyViolationError) as error:
+                if isinstance(error.__cause__ or error, asyncpg.ForeignKeyViolationError):
+                    raise Unauthenticated("This account does not exist any more. Register again.") from error
+                raise
+            except asyncpg.QueryCanceledError as error:
+                raise Overloaded from error
         raise AssertionError("unreachable")
 
-    async def _attempt(self, work: Callable[[Transaction], Awaitable[T]]) -> Committed[T]:
+    async def _attempt(self, attempt: Callable[[], Awaitable[_Done[T]]]) -> Committed[T]:
         try:
-            await asyncio.wait_for(self._places.acquire(), self._timeout)
+            async with asyncio.timeout(self._timeout):
+                await self._places.acquire()
         except TimeoutError as error:
             raise Overloaded from error
         try:
-            committed, events = await self._run(work)
+            done = await attempt()
         finally:
             self._places.release()
-        if committed.token is not None:
-            await self._tell(events, committed.token)
-        return committed
+        if done.token is not None:
+            await self._tell(done, done.token)
+        return Committed(done.value, done.token)
 
-    async def _run(self, work: Callable[[Transaction], Awaitable[T]]) -> tuple[Committed[T], Sequence[Event]]:
+    async def _transact(self, work: Callable[[Transaction], Awaitable[T]]) -> _Done[T]:
         bind_models(self._models)
-        done = False
+        committing = False
         try:
             async with in_transaction() as connection:
                 transaction = Transaction(connection)
                 value = await work(transaction)
-                token = await _append(transaction)
-                done = True
+                token = await append(transaction.fetch, transaction.events)
+                committing = True
         except _CONNECTION_LOST as error:
-            log.warning("Lost PostgreSQL in a command: %s", error)
-            if done:
-                raise OutcomeUnknown from error
-            await expire_connections(self._models)
-            raise _ConnectionLostError from error
-        except IntegrityError as error:
-            if isinstance(error.__cause__, asyncpg.ForeignKeyViolationError):
-                raise Unauthenticated("This account does not exist any more. Register again.") from error
-            raise
-        except asyncpg.QueryCanceledError as error:
-            raise Overloaded from error
-        return Committed(value, token), transaction.events
+            await self._lost(error, undone=not committing)
+        events = transaction.events
+        announced = any(isinstance(event, PostPublished) for event in events)
+        return _Done(
+            value,
+            token,
+            actors={event.actor_id for event in events if not isinstance(event, NotificationsSent)},
+            bells=(FOLD, ANNOUNCE) if announced else (FOLD,),
+        )
 
-    async def _tell(self, events: Sequence[Event], token: str) -> None:
-        self._doorbell.ring(FOLD)
-        if any(isinstance(event, PostPublished) for event in events):
-            self._doorbell.ring(ANNOUNCE)
-        for actor_id in {event.actor_id for event in events if not isinstance(event, NotificationsSent)}:
+    async def _execute(self, statement: Statement) -> _Done[asyncpg.Record | None]:
+        sent = False
+        try:
+            async with self._models.db().acquire_connection() as connection:
+                sent = True
+                row = await connection.fetchrow(statement.sql, *statement.values)
+        except _CONNECTION_LOST as error:
+            await self._lost(error, undone=not sent or ended_by_postgres(error), repeatable=statement.repeatable)
+        return _Done(row, row["token"] if row else None, actors=(statement.actor_id,))
+
+    async def _lost(self, error: Exception, *, undone: bool, repeatable: bool = False) -> NoReturn:
+        """Have the command tried again if it is undone for certain, or does no harm when it is done twice."""
+        log.warning("Lost PostgreSQL in a command: %s", error)
+        if not undone:
+            # It may be done, and nobody has its token: until that is long ago, reads look for what is committed.
+            self._cache.lapse()
+        if not (undone or repeatable):
+            raise OutcomeUnknown from error
+        await expire_connections(self._models)
+        raise _ConnectionLostError from error
+
+    async def _tell(self, done: _Done[Any], token: str) -> None:
+        for bell in done.bells:
+            self._doorbell.ring(bell)
+        for actor_id in done.actors:
             await self._cache.remember_token(actor_id, token)
-
-
-async def _append(transaction: Transaction) -> str | None:
-    """Append the events; the aggregate's row is locked by now, so events of one row commit in their order."""
-    events = transaction.events
-    if not events:
-        return None
-    rows = await transaction.fetch(
-        _APPEND,
-        [event.type for event in events],
-        [event.subject_id for event in events],
-        [event.actor_id for event in events],
-        [orjson.dumps(event.payload, default=str).decode() for event in events],
-    )
-    return str(rows[0]["tx"])

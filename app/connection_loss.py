@@ -15,3 +15,8 @@ CONNECTION_LOST: Final[tuple[type[Exception], ...]] = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     OSError,
 )
+
+
+def ended_by_postgres(error: Exception) -> bool:
+    """Say whether PostgreSQL said itself that it ended the session; it never says so after a commit."""
+    return any(isinstance(said, asyncpg.AdminShutdownError) for said in (error, error.__cause__))

@@ -24,6 +24,7 @@ def tortoise_config(dsn: str, *, pool_size: int = 2, statement_timeout_seconds: 
     credentials = connection_parts(dsn) | {
         "minsize": 1,
         "maxsize": pool_size,
+        "reset": _leave,  # commands take locks and settings for a transaction only
         "server_settings": _session("inkfold-commands", statement_timeout_seconds),
     }
     return {
@@ -112,6 +113,9 @@ async def connect_folding(config: Settings) -> "asyncpg.Connection[asyncpg.Recor
             "idle_session_timeout": "2s",
             "lock_timeout": "1s",
             "idle_in_transaction_session_timeout": "2s",
+            "client_connection_check_interval": "1s",
+            "work_mem": "32MB",
+            "temp_buffers": "32MB",
         },
     )
 
@@ -137,10 +141,16 @@ async def connect_building(config: Settings) -> "asyncpg.Connection[asyncpg.Reco
     )
 
 
+async def _leave(_: object) -> None:
+    """Leave a session as it is: commands change nothing in it, and resetting it takes as long as a small command."""
+
+
 def _reading(name: str, config: Settings) -> dict[str, str]:
+    # A query is one of few statements, whose plan does not depend on what is asked: planning anew only costs.
     return _session(name, config.statement_timeout_seconds) | {
         "role": READER_ROLE,
         "default_transaction_read_only": "on",
+        "plan_cache_mode": "force_generic_plan",
     }
 
 

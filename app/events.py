@@ -1,6 +1,7 @@
 """What happened, in the past tense: the facts that commands append and projections fold. Pure data.
 
 `subject_id` is what it happened to, `actor_id` who did it; everything else a fold needs stands in the payload.
+Commands that are one statement (app.commands.switches) write in SQL what their event says here.
 """
 
 from collections.abc import Mapping

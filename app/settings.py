@@ -24,6 +24,8 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address the API listens on")
     port: int = Field(8000, ge=1, le=65535, description="Port the API listens on")
+    api_workers: int = Field(1, ge=1, le=256, description="Processes of `inkfold api`, which share the port")
+    workers: int = Field(1, ge=1, le=256, description="Workers that `inkfold up` starts")
     data_dir: Path = Field(Path(".data"), description="Where `inkfold up` keeps PostgreSQL's and Redis's data")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged")
 
@@ -41,12 +43,15 @@ class Settings(BaseSettings):
     replica_max_lag_seconds: float = Field(1.0, ge=0.1, le=3600, description="A replica further behind is not asked")
     body_limit_bytes: int = Field(1_048_576, ge=1024, description="Largest request body; beyond it 413")
 
-    fold_events_per_step: int = Field(20_000, ge=1, description="Events folded in one transaction, at most about")
+    fold_events_per_step: int = Field(200_000, ge=1, description="Events folded in one transaction, at most about")
     fold_step_seconds: float = Field(0.5, gt=0, description="A step of a backlog takes about this long")
     poison_events: Literal["park", "pause"] = Field("park", description="Set aside what a fold can't take, or stop")
     event_retention_days: float = Field(30, ge=0, description="Folded events are kept for this long")
     rebuild_sessions: int = Field(2, ge=1, description="Tables that a rebuild fills at once")
     notification_chunk: int = Field(5_000, ge=1, description="Notifications written in one transaction")
+    kept_answers_bytes: int = Field(
+        8_388_608, ge=0, description="Memory of one API process for answers that still hold"
+    )
     docs_enabled: Annotated[bool, Field(description="Serve /docs, /redoc and /openapi.json")] = True
 
     @field_validator("database_url")

@@ -1,25 +1,30 @@
-"""A realistic mix of people against a running Inkfold: readers, likers, followers and writers.
+"""A realistic mix of people against a running Inkfold: readers, likers, followers, writers and analysts.
 
-Whoever changes something reads it back at once; an answer that does not show it is a failure.
+Whoever changes something reads it back at once; an answer that does not show it is a failure. How many come of each,
+and how slow, faulty or late it may be, is said on the command line.
 """
 
 import datetime as dt
 import itertools
 import random
+import urllib.parse
 
 from locust import between, task
 
+from loadtests import thresholds
 from loadtests.person import ACCOUNTS, Account, Json, Person
 
-DAYS = 30
+__all__ = ["Analyst", "Follower", "Liker", "Reader", "Writer", "thresholds"]
+
+ZONES = ["UTC", "UTC", "UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]
 LOOKS_FURTHER = 0.3  # share of the readers of a page who turn to the next
 WORDS = ["ink", "fold", "paper", "press", "margin", "letter", "draft", "proof", "galley", "quire", "serif"]
 
 
-class Reader(Person):
-    """Reads; every other one has not signed in, the others share a few accounts."""
+class Visitor(Person):
+    """Only reads; every other one has not signed in, the others share a few accounts."""
 
-    weight = 70
+    abstract = True
     signs_in = itertools.cycle([True, False])
 
     def on_start(self) -> None:
@@ -32,6 +37,12 @@ class Reader(Person):
 
     def on_stop(self) -> None:
         """Keep the shared account among the shared."""
+
+
+class Reader(Visitor):
+    """Reads what is there."""
+
+    weight = 68
 
     @task(30)
     def feed(self) -> None:
@@ -56,19 +67,6 @@ class Reader(Person):
         """See who liked a post."""
         if post_id := self.pick_post():
             self.call("GET", f"/posts/{post_id}/likes/", name="/posts/{post_id}/likes/", accept=(200, 404))
-
-    @task(2)
-    def analytics(self) -> None:
-        """Look at the likes of the last days, which come without a gap."""
-        today = dt.datetime.now(dt.UTC).date()
-        query = f"?from={today - dt.timedelta(days=DAYS - 1)}&to={today}&granularity=day"
-        self.call(
-            "GET",
-            f"/analytics/likes/{query}",
-            name="/analytics/likes/",
-            expect=lambda answer: len(answer["series"]) == DAYS,
-            complaint=f"{DAYS} days were asked for, and the series has another number",
-        )
 
 
 class Liker(Person):
@@ -184,6 +182,54 @@ class Writer(Person):
             name="/posts/{post_id}/",
             expect=lambda post: post["title"] == title,
             complaint="own write not read: the post does not have the title just given to it",
+        )
+
+
+class Analyst(Visitor):
+    """Looks at when likes were given: to all posts, to an author's or to one."""
+
+    weight = 2
+
+    @task(6)
+    def month(self) -> None:
+        """Look at the last thirty days."""
+        self._look(days=30)
+
+    @task(3)
+    def year(self) -> None:
+        """Look at a year by day, as it is where one lives."""
+        self._look(days=365, tz=random.choice(ZONES))
+
+    @task(1)
+    def decade(self) -> None:
+        """Look at ten years by day."""
+        self._look(days=3_650)
+
+    @task(2)
+    def author(self) -> None:
+        """Look at the year of an author on the last page."""
+        self.browse()
+        if self.authors:
+            self._look(days=365, author_id=random.choice(self.authors))
+
+    @task(2)
+    def of_post(self) -> None:
+        """Look at a post's quarter."""
+        if post_id := self.pick_post():
+            self._look(days=90, post_id=post_id)
+
+    def _look(self, *, days: int, **more: str) -> None:
+        """Ask for a period that ends today: its series has every day, and adds up to its total."""
+        today = dt.datetime.now(dt.UTC).date()
+        query = {"from": str(today - dt.timedelta(days=days - 1)), "to": str(today), "granularity": "day", **more}
+        self.call(
+            "GET",
+            f"/analytics/likes/?{urllib.parse.urlencode(query)}",
+            name=f"/analytics/likes/ ({days} days)",
+            expect=lambda answer: (
+                len(answer["series"]) == days and sum(point["likes"] for point in answer["series"]) == answer["total"]
+            ),
+            complaint=f"{days} days were asked for, and the series has another number or another sum than the total",
         )
 
 

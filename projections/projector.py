@@ -7,7 +7,6 @@ from functools import partial
 from typing import Self
 
 import asyncpg
-import orjson
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 from tortoise.context import TortoiseContext
@@ -18,14 +17,12 @@ from app.commands.notifications import SendNotifications, send_notifications
 from app.connection_loss import CONNECTION_LOST
 from app.db import Pool, connect_folding, open_commands, open_worker_pool
 from app.doorbell import ANNOUNCE, FOLD, Doorbell, generation_key
-from app.freshness import STEPS
-from app.queries.top_posts import TopPosts, cache_top_posts
 from app.redis_client import open_redis
 from app.settings import Settings
-from projections.engine.checkpoint import Connection, system_identifier
+from projections.engine.checkpoint import system_identifier
 from projections.engine.rebuild import RebuildRunningError
 from projections.engine.runner import Runner
-from projections.engine.step import StepResult
+from projections.news import News
 from projections.registry import PROJECTIONS
 from projections.upkeep import Upkeep
 
@@ -52,6 +49,7 @@ class Projector:
     store: CommandStore
     runner: Runner
     upkeep: Upkeep
+    news: News
     ringing: asyncio.Task[None]
     folding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -64,7 +62,8 @@ class Projector:
             cache = Cache(redis, cluster=await system_identifier(connection))
         doorbell = Doorbell(redis)
         models = await open_commands(config)
-        projector = cls(
+        news = News(redis, cache, pool)
+        return cls(
             config=config,
             pool=pool,
             models=models,
@@ -83,13 +82,12 @@ class Projector:
                 limit=config.fold_events_per_step,
                 seconds=config.fold_step_seconds,
                 park=config.poison_events == "park",
-                on_step=None,
+                on_step=news.tell,
             ),
             upkeep=Upkeep(config=config, pool=pool),
+            news=news,
             ringing=asyncio.create_task(doorbell.ringing()),
         )
-        projector.runner.on_step = projector.tell
-        return projector
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -101,9 +99,20 @@ class Projector:
         await self.redis.aclose()
 
     async def fold(self) -> int:
-        """Fold everything committed by now; return how many events that was."""
-        await self.redis.incr(generation_key(FOLD))  # before the snapshot, so that no later ring is lost
-        return await self._catch_up()
+        """Fold everything committed by now; return how many events that was.
+
+        Rings that come while another fold runs are answered by one more, which begins when that one has ended.
+        """
+        async with self.folding:
+            await self.redis.incr(generation_key(FOLD))  # before the snapshot, so that no later ring is lost
+            folded = await self._catch_up()
+        await self.news.renew_top()
+        return folded
+
+    async def fold_rung(self) -> int:
+        """Do the same where the generation has been raised already; the caller renews the top posts."""
+        async with self.folding:
+            return await self._catch_up()
 
     async def announce(self) -> None:
         """Write the notifications of posts that wait for it, chunk by chunk."""
@@ -114,8 +123,7 @@ class Projector:
         """Build what is to be built, and renew the top posts; return the names of the projections."""
         names = await self.upkeep.build()
         if names:
-            async with self.pool.acquire() as connection:
-                await self._refresh_top(connection)
+            await self.news.renew_top(anyway=True)
         return names
 
     async def building(self) -> None:
@@ -138,9 +146,10 @@ class Projector:
         self.runner.on_step = None
         try:
             await self._send_notifications()
-            await self._catch_up()
+            async with self.folding:
+                await self._catch_up()
         finally:
-            self.runner.on_step = self.tell
+            self.runner.on_step = self.news.tell
 
     async def redis_answers(self) -> bool:
         """Say whether Redis is there and takes what it is told: one that is full, or whose disk is, takes nothing."""
@@ -151,12 +160,11 @@ class Projector:
             return False
 
     async def _catch_up(self) -> int:
-        async with self.folding:
-            try:
-                return await self.runner.catch_up()
-            except CONNECTION_LOST as error:
-                log.warning("Lost PostgreSQL while folding (%s); going on over a new connection.", error)
-                return await self.runner.catch_up()
+        try:
+            return await self.runner.catch_up()
+        except CONNECTION_LOST as error:
+            log.warning("Lost PostgreSQL while folding (%s); going on over a new connection.", error)
+            return await self.runner.catch_up()
 
     async def _send_notifications(self) -> None:
         while (await send_notifications(self.store, SendNotifications(chunk=self.config.notification_chunk))).value:
@@ -166,22 +174,9 @@ class Projector:
         """Do what no bell was rung for, and put the top posts back where Redis has lost them."""
         await self.fold()
         if await self.cache.read_top() is None:
-            async with self.pool.acquire() as connection:
-                await self._refresh_top(connection)
+            await self.news.renew_top(anyway=True)
         if await self._waiting_announcements():  # not by a job: a worker that died may hold the one of this generation
             await self.announce()
-
-    async def tell(self, connection: Connection, result: StepResult) -> None:
-        """After a step: wake the API's waiting queries, and renew the top posts."""
-        snapshots = {name: str(snapshot) for name, snapshot in result.snapshots.items()}
-        try:
-            await self.redis.publish(STEPS, orjson.dumps(snapshots))
-        except (RedisError, OSError) as error:
-            log.warning("Redis did not take the news of a step (%s); whoever waits will poll.", error)
-        await self._refresh_top(connection)
-
-    async def _refresh_top(self, connection: Connection) -> None:
-        await cache_top_posts(self.cache, await TopPosts().fetch(connection))
 
     async def _waiting_announcements(self) -> bool:
         async with self.pool.acquire() as connection:

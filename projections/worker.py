@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, cast
 
 import asyncpg
+import uvloop
 from arq import cron
 from arq.cron import CronJob
 from arq.typing import WorkerCoroutine, WorkerSettingsType
@@ -22,8 +23,8 @@ from redis.exceptions import RedisError
 from app.doorbell import ANNOUNCE, FOLD, QUEUE, deserialize, serialize
 from app.redis_client import open_redis
 from app.settings import Settings, settings
+from projections.bell_worker import BEGUN, BellWorker
 from projections.projector import REDIS_SECONDS, Projector
-from projections.tidy_worker import TidyWorker
 
 _JOB_SECONDS = 60
 _POLL_SECONDS = 0.01
@@ -51,8 +52,13 @@ async def stop(context: Context) -> None:
 
 
 async def fold_events(context: Context) -> None:
-    """Fold everything committed by now."""
-    await _projector(context).fold()
+    """Fold everything committed by now; a worker that hears the doorbell has begun already."""
+    begun = context.get(BEGUN, {}).get(context["job_id"])
+    if begun is None:
+        await _projector(context).fold()
+    else:
+        await begun
+        await _projector(context).news.renew_top()
 
 
 async def announce_posts(context: Context) -> None:
@@ -113,17 +119,28 @@ def worker_settings(config: Settings) -> type:
 def main() -> None:
     """Work until a signal ends it: as an arq worker while Redis is there, and without it while it is not."""
     logging.getLogger("arq.worker").setLevel(logging.WARNING)
-    while not asyncio.run(work_without_redis(settings())):
-        arguments = get_kwargs(cast("WorkerSettingsType", worker_settings(settings())))
-        worker = TidyWorker(**cast("dict[str, Any]", arguments))
-        try:
-            worker.run()
-        except (RedisError, OSError) as error:
-            if worker.ending:
+    while True:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            if runner.run(work_without_redis(settings())):
                 return
-            log.warning("Redis is gone (%s); working without it until it is back.", error)
-        else:
-            return
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            asyncio.set_event_loop(runner.get_loop())  # arq takes it
+            worker = bell_worker(settings())
+            try:
+                worker.run()
+            except (RedisError, OSError) as error:
+                if worker.ending:
+                    return
+                log.warning("Redis is gone (%s); working without it until it is back.", error)
+            else:
+                return
+
+
+def bell_worker(config: Settings, **options: Any) -> BellWorker:
+    """Return the worker that hears the doorbell; `options` beside arq's and its own settings."""
+    arguments = cast("dict[str, Any]", get_kwargs(cast("WorkerSettingsType", worker_settings(config))))
+    bell = open_redis(config.redis_url)
+    return BellWorker(bell=bell, fold=lambda context: _projector(context).fold_rung(), **(arguments | options))
 
 
 async def work_without_redis(config: Settings) -> bool:

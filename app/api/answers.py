@@ -13,10 +13,15 @@ CONSISTENCY_TOKEN = "Consistency-Token"  # noqa: S105 - a header's name
 _OPTIONS = orjson.OPT_UTC_Z
 
 
+def json_bytes(value: Any) -> bytes:
+    """Write JSON; ids and moments of time are written by orjson, the latter in UTC with a Z (RFC 3339)."""
+    return orjson.dumps(value, default=str, option=_OPTIONS)  # asyncpg's UUIDs are a subclass, left to `default`
+
+
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Answer with JSON; ids and moments of time are written by orjson, the latter in UTC with a Z (RFC 3339)."""
+    """Answer with JSON."""
     return Response(
-        orjson.dumps(value, default=str, option=_OPTIONS),  # asyncpg's UUIDs are a subclass, left to `default`
+        json_bytes(value),
         status_code=status,
         headers=None if headers is None else dict(headers),
         media_type="application/json",

@@ -34,42 +34,43 @@ _bearer = OAuth2PasswordBearer("/auth/login/", scheme_name=SCHEME, auto_error=Fa
 _optional_bearer = OAuth2PasswordBearer("/auth/login/", scheme_name=OPTIONAL_SCHEME, auto_error=False)
 
 
-def _config(request: Request) -> Settings:
+# Coroutines, though they wait for nothing: FastAPI runs plain functions in a thread, which costs more than a route.
+async def _config(request: Request) -> Settings:
     config: Settings = request.app.state.settings
     return config
 
 
-def _store(request: Request) -> CommandStore:
+async def _store(request: Request) -> CommandStore:
     store: CommandStore = request.app.state.store
     return store
 
 
-def _cache(request: Request) -> Cache:
+async def _cache(request: Request) -> Cache:
     cache: Cache = request.app.state.cache
     return cache
 
 
-def _reader(request: Request) -> Reader:
+async def _reader(request: Request) -> Reader:
     reader: Reader = request.app.state.reader
     return reader
 
 
-def _freshness(request: Request) -> Freshness:
+async def _freshness(request: Request) -> Freshness:
     freshness: Freshness = request.app.state.freshness
     return freshness
 
 
-def _replicas(request: Request) -> Replicas:
+async def _replicas(request: Request) -> Replicas:
     replicas: Replicas = request.app.state.replicas
     return replicas
 
 
-def _passwords(request: Request) -> PasswordHasher:
+async def _passwords(request: Request) -> PasswordHasher:
     passwords: PasswordHasher = request.app.state.passwords
     return passwords
 
 
-def _access_tokens(request: Request) -> AccessTokens:
+async def _access_tokens(request: Request) -> AccessTokens:
     access_tokens: AccessTokens = request.app.state.access_tokens
     return access_tokens
 

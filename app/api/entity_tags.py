@@ -16,9 +16,14 @@ class SentTag(NamedTuple):
     tag: str
 
 
+def digest(body: bytes) -> str:
+    """Return what tells this body from any other."""
+    return blake2b(body, digest_size=12).hexdigest()
+
+
 def post_etag(version: int, body: bytes) -> str:
     """Return a strong tag: the post's version, which If-Match looks at, and a digest of what is sent."""
-    return f'"{version}.{blake2b(body, digest_size=12).hexdigest()}"'
+    return f'"{version}.{digest(body)}"'
 
 
 def sent_tags(headers: Sequence[str]) -> list[SentTag]:

@@ -5,7 +5,7 @@ An answer never repeats what was sent: it names the field and says what is expec
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -59,14 +59,22 @@ _DATABASE_GONE: Final[Sequence[type[Exception]]] = (*CONNECTION_LOST, asyncpg.Op
 
 def install_error_handlers(app: FastAPI) -> None:
     """Have all errors of the app's routes answered as problems."""
-    app.add_exception_handler(InkfoldError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_input)
     app.add_exception_handler(HTTPException, _refuse_by_status)
     app.add_exception_handler(ClientDisconnect, _refuse_incomplete)
-    app.add_exception_handler(IntegrityError, _refuse_unknown_account)
-    for gone in _DATABASE_GONE:
-        app.add_exception_handler(gone, _refuse_without_database)
-    app.add_exception_handler(asyncpg.InsufficientResourcesError, _refuse_without_room)
+    for kind, handler in _BY_COMMANDS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def problem_of(error: Exception) -> Response:
+    """Return the answer to a request whose command failed so, whatever it was."""
+    for kind in type(error).__mro__:
+        if kind in _BY_COMMANDS:
+            try:
+                return await _BY_COMMANDS[kind](None, error)
+            except Exception as unexpected:  # noqa: BLE001 - raised again where it is none of the handler's
+                return _unexpected(unexpected)
+    return _unexpected(error)
 
 
 def faults_of(errors: Sequence[Any]) -> list[dict[str, str]]:
@@ -91,14 +99,18 @@ class LastResort:
 
         try:
             await self._app(scope, receive, send_noting)
-        except Exception:
+        except Exception as error:
             if scope["type"] != "http" or started:
                 raise
-            log.exception("An unexpected error was answered with 500.")
-            await problem_answer(InkfoldError("Something went wrong on our side."))(scope, receive, send)
+            await _unexpected(error)(scope, receive, send)
 
 
-async def _refuse(_: Request, error: Exception) -> Response:
+def _unexpected(error: Exception) -> Response:
+    log.error("An unexpected error was answered with 500.", exc_info=error)
+    return problem_answer(InkfoldError("Something went wrong on our side."))
+
+
+async def _refuse(_: Request | None, error: Exception) -> Response:
     assert isinstance(error, InkfoldError)
     return problem_answer(error)
 
@@ -123,21 +135,30 @@ async def _refuse_incomplete(_: Request, __: Exception) -> Response:
     return problem_answer(MalformedBody("The connection ended before the body did."))
 
 
-async def _refuse_unknown_account(_: Request, error: Exception) -> Response:
+async def _refuse_unknown_account(_: Request | None, error: Exception) -> Response:
     # Posts are locked before anything refers to them, so what is missing is the account that the token names.
     if isinstance(error.__cause__, asyncpg.ForeignKeyViolationError):
         return problem_answer(Unauthenticated("The account of this access token is gone. Register again."))
     raise error
 
 
-async def _refuse_without_database(_: Request, error: Exception) -> Response:
+async def _refuse_without_database(_: Request | None, error: Exception) -> Response:
     log.warning("PostgreSQL can't be reached: %s", error)
     return problem_answer(Unavailable())
 
 
-async def _refuse_without_room(_: Request, error: Exception) -> Response:
+async def _refuse_without_room(_: Request | None, error: Exception) -> Response:
     log.error("PostgreSQL has no room: %s", error)
     return problem_answer(StorageFull())
+
+
+#: What commands raise, and queries; what FastAPI itself raises is added to it.
+_BY_COMMANDS: Final[Mapping[type[Exception], Callable[[Request | None, Exception], Awaitable[Response]]]] = {
+    InkfoldError: _refuse,
+    IntegrityError: _refuse_unknown_account,
+    **dict.fromkeys(_DATABASE_GONE, _refuse_without_database),
+    asyncpg.InsufficientResourcesError: _refuse_without_room,
+}
 
 
 def _allowed(request: Request) -> str:

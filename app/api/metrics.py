@@ -1,7 +1,8 @@
 """Counts and times every request, writes its line into the access log, and shows it all to Prometheus at /metrics."""
 
-import logging
+import asyncio
 import time
+from collections import Counter as Counts
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -13,32 +14,32 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
-    generate_latest,
 )
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.access_log import AccessLog, Answered
 from app.api.dependencies import ReadPool, Sources
 from app.api.projection_metrics import ProjectionMetrics
+from app.api.request_ids import request_id
+from app.api.shared_metrics import exposition
 from app.db import Pool
 from app.queries.reader import Reader
 from app.replicas.routing import Replicas
-
-log = logging.getLogger("app.access")
 
 router = APIRouter(tags=["operations"])
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_FLUSH_SECONDS: Final = 0.1
 _CLOSED: Final = 499  # the client went away before the answer began
-_LONGEST_PATH: Final = 200
-_WATCHED: Final = ("/health/", "/metrics")  # asked every few seconds by machines
 
 
 class Metrics:
     """The instruments of one app, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, access_log: AccessLog) -> None:
+        self.access_log = access_log
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "inkfold_http_requests_total",
@@ -54,7 +55,10 @@ class Metrics:
             registry=self.registry,
         )
         self.in_progress = Gauge(
-            "inkfold_http_requests_in_progress", "Requests being answered.", registry=self.registry
+            "inkfold_http_requests_in_progress",
+            "Requests being answered.",
+            multiprocess_mode="livesum",
+            registry=self.registry,
         )
         self.projections = ProjectionMetrics(self.registry)
         self.pool = Gauge(
@@ -78,8 +82,32 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
 
+        #: How many requests are being answered.
+        self.answering = 0
+        self._noted: list[Answered] = []
+
+    def note(self, answered: Answered) -> None:
+        """Have a request that was answered counted, timed and logged a moment later, with others."""
+        if not self._noted:
+            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
+        self._noted.append(answered)
+
+    def flush(self) -> None:
+        """Count, time and log what was noted."""
+        noted, self._noted = self._noted, []
+        self.in_progress.set(self.answering)
+        for (method, route, status), number in Counts((each.method, each.route, each.status) for each in noted).items():
+            self.requests.labels(method, route, str(status)).inc(number)
+        for method, route in {(each.method, each.route) for each in noted}:
+            observe = self.seconds.labels(method, route).observe
+            for each in noted:
+                if each.route == route and each.method == method:
+                    observe(each.seconds)
+        self.access_log.write(noted)
+
     async def look(self, reader: Reader, pool: Pool, replicas: Replicas) -> None:
         """Bring the gauges up to date; without PostgreSQL, those of the projections go away."""
+        self.flush()
         for replica in replicas.standings():
             self.replica_answers.labels(str(replica.number)).set(replica.reason is None)
             self.replica_seconds_behind.labels(str(replica.number)).set(replica.seconds_behind)
@@ -110,33 +138,17 @@ class Observed:
             await send(message)
 
         began = time.perf_counter()
+        self._metrics.answering += 1
         try:
-            with self._metrics.in_progress.track_inprogress():
-                await self._app(scope, receive, send_noting)
+            await self._app(scope, receive, send_noting)
         finally:
+            self._metrics.answering -= 1
             self._note(scope, status, time.perf_counter() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", "none")
-        self._metrics.requests.labels(method, route, str(status)).inc()
-        self._metrics.seconds.labels(method, route).observe(seconds)
-        log.log(
-            logging.DEBUG if route.startswith(_WATCHED) else logging.INFO,
-            "%s %s %d",
-            method,
-            scope["path"][:_LONGEST_PATH],
-            status,
-            extra={
-                "fields": {
-                    "method": method,
-                    "path": scope["path"][:_LONGEST_PATH],
-                    "route": route,
-                    "status": status,
-                    "milliseconds": round(seconds * 1000, 2),
-                }
-            },
-        )
+        self._metrics.note(Answered(time.time(), request_id(), method, scope["path"], route, status, seconds))
 
 
 @router.get(
@@ -158,4 +170,4 @@ async def show_metrics(request: Request, reader: ReadPool, sources: Sources) -> 
     """Show requests, projections, connections and the process in Prometheus' text format."""
     metrics: Metrics = request.app.state.metrics
     await metrics.look(reader, request.app.state.query_pool, sources)
-    return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(exposition(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import Depends, Query, Request
 from pydantic import BeforeValidator
 from starlette.responses import Response
 
-from app.api.answers import json_answer
+from app.api.answers import json_bytes
 from app.errors import InvalidInput
 from app.queries.page import Page
 
@@ -60,12 +60,17 @@ def page_answer(
     """Answer with a page, and a Link to the next one that keeps the request's other parameters."""
     sent = {**PERSONAL, **(headers or {})}
     if page.next_cursor is not None:
-        sent["Link"] = f'<{_next_page(request, page.next_cursor)}>; rel="next"'
-    body = {"items": page.items, "next_cursor": page.next_cursor, "total": page.total, **(also or {})}
-    return json_answer(body, headers=sent)
+        link = next_page(request.url.path, request.url.query, page.next_cursor)
+        sent["Link"] = f'<{link}>; rel="next"'
+    return Response(page_body(page, also=also), media_type="application/json", headers=sent)
 
 
-def _next_page(request: Request, cursor: str) -> str:
+def page_body(page: Page[Any], *, also: Mapping[str, Any] | None = None) -> bytes:
+    """Write a page as JSON."""
+    return json_bytes({"items": page.items, "next_cursor": page.next_cursor, "total": page.total, **(also or {})})
+
+
+def next_page(path: str, query_string: str, cursor: str) -> str:
     """Return a reference without a host: what the request says of it can't be trusted (RFC 3986, section 4.2)."""
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-    return f"{quote(request.url.path)}?{urlencode([*kept, ('cursor', cursor)])}"
+    kept = [(name, value) for name, value in parse_qsl(query_string, keep_blank_values=True) if name != "cursor"]
+    return f"{quote(path)}?{urlencode([*kept, ('cursor', cursor)])}"

@@ -11,6 +11,9 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
+#: The same as ASGI sends them.
+RAW_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+
 
 class SecurityHeaders:
     """Pure ASGI middleware."""

@@ -1,44 +1,99 @@
 """Giving a like and taking it back."""
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
-from app.command_store import CommandStore, Committed, Transaction
+from app.command_store import CommandStore, Committed
+from app.commands.switches import Switch
 from app.errors import PostNotFound
-from app.events import PostLiked, PostUnliked
-from app.ids import new_id
 
-# The post's row is locked against deletion before the like is written; a like that stands already is left alone.
-_LIKE = """
+# The post's row is locked against deletion first; a like that stands already is left alone.
+_LIKE: Final = """
 WITH post AS (
-    SELECT id, author_id FROM posts WHERE id = $3 FOR KEY SHARE
+    SELECT id, author_id FROM posts WHERE id = $2 FOR KEY SHARE
 ),
 
 given AS (
     INSERT INTO likes (id, user_id, post_id)
-    SELECT $1, $2, post.id FROM post
+    SELECT $3, $1, post.id FROM post
     ON CONFLICT (post_id, user_id) DO NOTHING
     RETURNING created_at
+),
+
+recorded AS (
+    INSERT INTO event (type, subject_id, actor_id, payload)
+    SELECT 'PostLiked', post.id, $1, jsonb_build_object('author_id', post.author_id, 'liked_at', given.created_at)
+    FROM post, given
+    RETURNING tx::text
 )
 
-SELECT post.author_id, given.created_at AS liked_at
+SELECT true AS stands, recorded.tx AS token
 FROM post
-LEFT JOIN given ON true
+LEFT JOIN recorded ON true
 """
 
-_UNLIKE = """
-WITH taken AS (
-    DELETE FROM likes WHERE post_id = $2 AND user_id = $1 RETURNING created_at
+_UNLIKE: Final = """
+WITH post AS (
+    SELECT id, author_id FROM posts WHERE id = $2 FOR KEY SHARE
+),
+
+taken AS (
+    DELETE FROM likes
+    WHERE post_id = $2 AND user_id = $1 AND EXISTS (SELECT FROM post)
+    RETURNING created_at
+),
+
+recorded AS (
+    INSERT INTO event (type, subject_id, actor_id, payload)
+    SELECT 'PostUnliked', post.id, $1, jsonb_build_object('author_id', post.author_id, 'liked_at', taken.created_at)
+    FROM post, taken
+    RETURNING tx::text
 )
 
-SELECT p.author_id, taken.created_at AS liked_at
-FROM posts p
-LEFT JOIN taken ON true
-WHERE p.id = $2
+SELECT false AS stands, recorded.tx AS token
+FROM post
+LEFT JOIN recorded ON true
 """
 
-# Two toggles of one user and post must not both see the same state; the lock takes no transaction id.
-_LOCK_PAIR = "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text || $2::uuid::text, 0))"
+# Of two toggles at once that see no like, one finds that the other has given it, and changes nothing.
+_TOGGLE: Final = """
+WITH post AS (
+    SELECT id, author_id FROM posts WHERE id = $2 FOR KEY SHARE
+),
+
+taken AS (
+    DELETE FROM likes
+    WHERE post_id = $2 AND user_id = $1 AND EXISTS (SELECT FROM post)
+    RETURNING created_at
+),
+
+given AS (
+    INSERT INTO likes (id, user_id, post_id)
+    SELECT $3, $1, post.id FROM post WHERE NOT EXISTS (SELECT FROM taken)
+    ON CONFLICT (post_id, user_id) DO NOTHING
+    RETURNING created_at
+),
+
+turned AS (
+    SELECT 'PostUnliked' AS type, created_at FROM taken
+    UNION ALL
+    SELECT 'PostLiked', created_at FROM given
+),
+
+recorded AS (
+    INSERT INTO event (type, subject_id, actor_id, payload)
+    SELECT turned.type, post.id, $1, jsonb_build_object('author_id', post.author_id, 'liked_at', turned.created_at)
+    FROM post, turned
+    RETURNING type, tx::text
+)
+
+SELECT recorded.type = 'PostLiked' AS stands, recorded.tx AS token
+FROM post
+LEFT JOIN recorded ON true
+"""
+
+_SWITCH: Final = Switch(on=_LIKE, off=_UNLIKE, over=_TOGGLE, missing=PostNotFound)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,50 +122,14 @@ class ToggleLike:
 
 async def like_post(store: CommandStore, command: LikePost) -> Committed[bool]:
     """Return True: the user likes the post now. Raises PostNotFound."""
-
-    async def work(transaction: Transaction) -> bool:
-        await _like(transaction, command)
-        return True
-
-    return await store.transact(work)
+    return await _SWITCH.turn_on(store, command.user_id, command.post_id)
 
 
 async def unlike_post(store: CommandStore, command: UnlikePost) -> Committed[bool]:
     """Return False: the user does not like the post now. Raises PostNotFound."""
-
-    async def work(transaction: Transaction) -> bool:
-        await _unlike(transaction, command)
-        return False
-
-    return await store.transact(work)
+    return await _SWITCH.turn_off(store, command.user_id, command.post_id)
 
 
 async def toggle_like(store: CommandStore, command: ToggleLike) -> Committed[bool]:
     """Return whether the user likes the post now. Raises PostNotFound."""
-
-    async def work(transaction: Transaction) -> bool:
-        await transaction.fetch(_LOCK_PAIR, command.user_id, command.post_id)
-        if await _unlike(transaction, command):
-            return False
-        await _like(transaction, command)
-        return True
-
-    return await store.transact(work)
-
-
-async def _like(transaction: Transaction, command: LikePost | ToggleLike) -> None:
-    rows = await transaction.fetch(_LIKE, new_id(), command.user_id, command.post_id)
-    if not rows:
-        raise PostNotFound
-    if rows[0]["liked_at"] is not None:
-        transaction.record(PostLiked(subject_id=command.post_id, actor_id=command.user_id, **rows[0]))
-
-
-async def _unlike(transaction: Transaction, command: UnlikePost | ToggleLike) -> bool:
-    rows = await transaction.fetch(_UNLIKE, command.user_id, command.post_id)
-    if not rows:
-        raise PostNotFound
-    if rows[0]["liked_at"] is None:
-        return False
-    transaction.record(PostUnliked(subject_id=command.post_id, actor_id=command.user_id, **rows[0]))
-    return True
+    return await _SWITCH.turn_over(store, command.user_id, command.post_id)

@@ -11,7 +11,6 @@ from uuid import UUID
 from app.command_store import CommandStore, Committed, Transaction
 from app.errors import NotificationNotFound
 from app.events import AllNotificationsRead, NotificationRead, NotificationsSent
-from app.ids import new_id
 from app.models import Notification
 
 # One worker takes one announcement; the post's row is locked against deletion while its notifications are written.
@@ -25,21 +24,29 @@ FOR UPDATE OF a SKIP LOCKED
 FOR KEY SHARE OF p SKIP LOCKED
 """
 
-_REACH = """
-SELECT s.subscriber_id
-FROM subscriptions s
-WHERE s.target_user_id = $1
-  AND s.created_at <= $2
-  AND s.subscriber_id > coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
-ORDER BY s.subscriber_id
-LIMIT $4
-"""
-
+# One statement, so that nobody's id leaves PostgreSQL.
 _SEND = """
-INSERT INTO notifications (id, user_id, post_id, message)
-SELECT n.id, n.user_id, $3, $4
-FROM unnest($1::uuid[], $2::uuid[]) AS n (id, user_id)
-ON CONFLICT (post_id, user_id) DO NOTHING
+WITH reached AS MATERIALIZED (
+    SELECT s.subscriber_id
+    FROM subscriptions s
+    WHERE s.target_user_id = $1
+      AND s.created_at <= $2
+      AND s.subscriber_id > coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
+    ORDER BY s.subscriber_id
+    LIMIT $4
+),
+
+sent AS (
+    INSERT INTO notifications (id, user_id, post_id, message)
+    SELECT uuidv7(), r.subscriber_id, $5, $6
+    FROM reached r
+    ON CONFLICT (post_id, user_id) DO NOTHING
+)
+
+SELECT
+    count(*) AS subscribers,
+    (SELECT r.subscriber_id FROM reached r ORDER BY r.subscriber_id DESC LIMIT 1) AS last
+FROM reached
 """
 
 _GO_ON = "UPDATE announcements SET last_subscriber_id = $2 WHERE post_id = $1"
@@ -125,22 +132,12 @@ async def send_notifications(store: CommandStore, command: SendNotifications) ->
 
 
 async def _send_chunk(transaction: Transaction, announcement: dict[str, Any], chunk: int) -> None:
-    post_id, last = announcement["post_id"], announcement["last_subscriber_id"]
-    rows = await transaction.fetch(_REACH, announcement["author_id"], announcement["created_at"], last, chunk)
-    subscribers = [row["subscriber_id"] for row in rows]
-    if subscribers:
-        ids = [new_id() for _ in subscribers]
-        await transaction.fetch(_SEND, ids, subscribers, post_id, announcement["message"])
-    finished = len(subscribers) < chunk
-    if finished:
+    post_id, after = announcement["post_id"], announcement["last_subscriber_id"]
+    author_id, since, message = announcement["author_id"], announcement["created_at"], announcement["message"]
+    (sent,) = await transaction.fetch(_SEND, author_id, since, after, chunk, post_id, message)
+    if sent["subscribers"] < chunk:
         await transaction.fetch(_FINISH, post_id)
     else:
-        await transaction.fetch(_GO_ON, post_id, subscribers[-1])
-    transaction.record(
-        NotificationsSent(
-            subject_id=post_id,
-            actor_id=announcement["author_id"],
-            after=last,
-            upto=subscribers[-1] if subscribers else last or UUID(int=0),
-        )
-    )
+        await transaction.fetch(_GO_ON, post_id, sent["last"])
+    upto = sent["last"] or after or UUID(int=0)
+    transaction.record(NotificationsSent(subject_id=post_id, actor_id=author_id, after=after, upto=upto))

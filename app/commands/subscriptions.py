@@ -1,43 +1,92 @@
 """Following a user and ceasing to."""
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
-from app.command_store import CommandStore, Committed, Transaction
+from app.command_store import CommandStore, Committed
+from app.commands.switches import Switch
 from app.errors import SelfSubscription, UserNotFound
-from app.events import UserSubscribed, UserUnsubscribed
-from app.ids import new_id
 
-_SUBSCRIBE = """
+# The target's row is locked against deletion first; a subscription that stands already is left alone.
+_SUBSCRIBE: Final = """
 WITH target AS (
-    SELECT id FROM users WHERE id = $3 FOR KEY SHARE
+    SELECT id FROM users WHERE id = $2 FOR KEY SHARE
 ),
 
 begun AS (
     INSERT INTO subscriptions (id, subscriber_id, target_user_id)
-    SELECT $1, $2, target.id FROM target
+    SELECT $3, $1, target.id FROM target
     ON CONFLICT (target_user_id, subscriber_id) DO NOTHING
-    RETURNING id
+    RETURNING target_user_id
+),
+
+recorded AS (
+    INSERT INTO event (type, subject_id, actor_id)
+    SELECT 'UserSubscribed', target_user_id, $1 FROM begun
+    RETURNING tx::text
 )
 
-SELECT begun.id IS NOT NULL AS changed
+SELECT true AS stands, recorded.tx AS token
 FROM target
-LEFT JOIN begun ON true
+LEFT JOIN recorded ON true
 """
 
-_UNSUBSCRIBE = """
-WITH ended AS (
-    DELETE FROM subscriptions WHERE target_user_id = $2 AND subscriber_id = $1 RETURNING id
+_UNSUBSCRIBE: Final = """
+WITH target AS (
+    SELECT id FROM users WHERE id = $2 FOR KEY SHARE
+),
+
+ended AS (
+    DELETE FROM subscriptions
+    WHERE target_user_id = $2 AND subscriber_id = $1 AND EXISTS (SELECT FROM target)
+    RETURNING target_user_id
+),
+
+recorded AS (
+    INSERT INTO event (type, subject_id, actor_id)
+    SELECT 'UserUnsubscribed', target_user_id, $1 FROM ended
+    RETURNING tx::text
 )
 
-SELECT ended.id IS NOT NULL AS changed
-FROM users u
-LEFT JOIN ended ON true
-WHERE u.id = $2
+SELECT false AS stands, recorded.tx AS token
+FROM target
+LEFT JOIN recorded ON true
 """
 
-# Two toggles of one pair must not both see the same state; the lock takes no transaction id.
-_LOCK_PAIR = "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text || $2::uuid::text, 1))"
+# Of two toggles at once that see no subscription, one finds that the other has begun it, and changes nothing.
+_TOGGLE: Final = """
+WITH target AS (
+    SELECT id FROM users WHERE id = $2 FOR KEY SHARE
+),
+
+ended AS (
+    DELETE FROM subscriptions
+    WHERE target_user_id = $2 AND subscriber_id = $1 AND EXISTS (SELECT FROM target)
+    RETURNING target_user_id
+),
+
+begun AS (
+    INSERT INTO subscriptions (id, subscriber_id, target_user_id)
+    SELECT $3, $1, target.id FROM target WHERE NOT EXISTS (SELECT FROM ended)
+    ON CONFLICT (target_user_id, subscriber_id) DO NOTHING
+    RETURNING target_user_id
+),
+
+recorded AS (
+    INSERT INTO event (type, subject_id, actor_id)
+    SELECT 'UserUnsubscribed', target_user_id, $1 FROM ended
+    UNION ALL
+    SELECT 'UserSubscribed', target_user_id, $1 FROM begun
+    RETURNING type, tx::text
+)
+
+SELECT recorded.type = 'UserSubscribed' AS stands, recorded.tx AS token
+FROM target
+LEFT JOIN recorded ON true
+"""
+
+_SWITCH: Final = Switch(on=_SUBSCRIBE, off=_UNSUBSCRIBE, over=_TOGGLE, missing=UserNotFound)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,57 +115,21 @@ class ToggleSubscription:
 
 async def subscribe(store: CommandStore, command: Subscribe) -> Committed[bool]:
     """Return True: the subscriber follows the target now. Raises UserNotFound or SelfSubscription."""
-
-    async def work(transaction: Transaction) -> bool:
-        await _subscribe(transaction, command)
-        return True
-
-    return await store.transact(work)
+    return await _SWITCH.turn_on(store, *_two(command))
 
 
 async def unsubscribe(store: CommandStore, command: Unsubscribe) -> Committed[bool]:
     """Return False: the subscriber does not follow the target now. Raises UserNotFound or SelfSubscription."""
-
-    async def work(transaction: Transaction) -> bool:
-        await _unsubscribe(transaction, command)
-        return False
-
-    return await store.transact(work)
+    return await _SWITCH.turn_off(store, *_two(command))
 
 
 async def toggle_subscription(store: CommandStore, command: ToggleSubscription) -> Committed[bool]:
     """Return whether the subscriber follows the target now. Raises UserNotFound or SelfSubscription."""
-
-    async def work(transaction: Transaction) -> bool:
-        await transaction.fetch(_LOCK_PAIR, command.subscriber_id, command.target_user_id)
-        if await _unsubscribe(transaction, command):
-            return False
-        await _subscribe(transaction, command)
-        return True
-
-    return await store.transact(work)
+    return await _SWITCH.turn_over(store, *_two(command))
 
 
-async def _subscribe(transaction: Transaction, command: Subscribe | ToggleSubscription) -> None:
-    _refuse_oneself(command)
-    rows = await transaction.fetch(_SUBSCRIBE, new_id(), command.subscriber_id, command.target_user_id)
-    if not rows:
-        raise UserNotFound
-    if rows[0]["changed"]:
-        transaction.record(UserSubscribed(subject_id=command.target_user_id, actor_id=command.subscriber_id))
-
-
-async def _unsubscribe(transaction: Transaction, command: Unsubscribe | ToggleSubscription) -> bool:
-    _refuse_oneself(command)
-    rows = await transaction.fetch(_UNSUBSCRIBE, command.subscriber_id, command.target_user_id)
-    if not rows:
-        raise UserNotFound
-    if not rows[0]["changed"]:
-        return False
-    transaction.record(UserUnsubscribed(subject_id=command.target_user_id, actor_id=command.subscriber_id))
-    return True
-
-
-def _refuse_oneself(command: Subscribe | Unsubscribe | ToggleSubscription) -> None:
+def _two(command: Subscribe | Unsubscribe | ToggleSubscription) -> tuple[UUID, UUID]:
+    """Return who follows and whom; raises SelfSubscription."""
     if command.subscriber_id == command.target_user_id:
         raise SelfSubscription
+    return command.subscriber_id, command.target_user_id

@@ -42,6 +42,7 @@ OWN: Final[Mapping[str, tuple[_Own, ...]]] = {
     "read_announcement": (),
     "read_likes_daily": (_Own("scope_id", "post", "post", ranges=True), _Own("scope_id", "user", "author")),
     "read_likes_quarter_hourly": (_Own("scope_id", "post", "post", ranges=True), _Own("scope_id", "user", "author")),
+    "read_likes_by_span": (_Own("post_id", "post", ranges=True),),
 }
 
 _COUNT_POSTS: Final = "UPDATE read_post_total SET total = total + $1"

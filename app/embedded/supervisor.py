@@ -84,6 +84,11 @@ class Program:
         """Start the program, without waiting for it to be ready."""
         self._process = spawn(self._command, end_with=signal.SIGTERM, environment=self._environment)
 
+    def ask_to_stop(self) -> None:
+        """Tell the program to end, without waiting for it."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
     def stop(self) -> None:
         """Stop the program."""
         if self._process is not None:

@@ -73,7 +73,8 @@ class Up:
         environment = self._environment()
         self._migrate(environment)
         api = Program("The API", self._commands.api, environment=environment)
-        self._supervisor.start(Program("The worker", self._commands.worker, environment=environment))
+        for worker in worker_names(settings.workers):
+            self._supervisor.start(Program(worker, self._commands.worker, environment=environment))
         self._supervisor.start(api)
         self._await_ready(api)
         self._show_panel()
@@ -131,6 +132,11 @@ class Up:
     def _say(self, message: str | Panel, style: str | None = None) -> None:
         with contextlib.suppress(OSError, SystemExit):  # the terminal is gone; stopping in order is what counts
             self._console.print(message, style=style, markup=False, soft_wrap=isinstance(message, str))
+
+
+def worker_names(number: int) -> list[str]:
+    """Return how messages call so many workers."""
+    return ["The worker"] if number == 1 else [f"Worker {which}" for which in range(1, number + 1)]
 
 
 def check_given_servers() -> None:

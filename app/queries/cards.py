@@ -9,7 +9,7 @@ import asyncpg
 from app.queries.page import Person
 
 # Not EXISTS: for that, PostgreSQL may gather all that the viewer likes, which no index serves.
-CARD_COLUMNS: Final = """
+_COLUMNS: Final = """
         p.id,
         p.author_id,
         p.author_username,
@@ -18,8 +18,12 @@ CARD_COLUMNS: Final = """
         p.like_count,
         p.created_at,
         p.updated_at,
-        (SELECT true FROM read_post_like l WHERE l.post_id = p.id AND l.user_id = $1::uuid) AS liked_by_me
+        (SELECT true FROM read_post_like l WHERE l.post_id = p.id AND l.user_id = {viewer}) AS liked_by_me
 """.strip()
+
+CARD_COLUMNS: Final = _COLUMNS.format(viewer="$1::uuid")
+#: The same for several viewers at once, each with a post of their own: rows `asked (post_id, viewer_id)`.
+CARD_COLUMNS_OF_ASKED: Final = _COLUMNS.format(viewer="asked.viewer_id")
 
 
 class PostCard(TypedDict):

@@ -1,20 +1,22 @@
-"""One post with its whole content."""
+"""One post with its whole content, for one viewer or for several at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
 
 from app.errors import InkfoldError, PostNotFound
-from app.queries.cards import CARD_COLUMNS, PostCard, card
+from app.queries.cards import CARD_COLUMNS_OF_ASKED, PostCard, card
 from app.queries.reader import Reader
 
-_POST: Final = f"""
+_POSTS: Final = f"""
 SELECT
+        asked.number,
         p.content,
         p.version,
-        {CARD_COLUMNS}
-FROM read_post p
-WHERE p.id = $2::uuid
+        {CARD_COLUMNS_OF_ASKED}
+FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS asked (post_id, viewer_id, number)
+JOIN read_post p ON p.id = asked.post_id
 """
 
 
@@ -44,8 +46,15 @@ class GetPost:
 
     async def fetch(self, reader: Reader) -> PostDetail | None:
         """Read it; None when there is no such post."""
-        row = await reader.fetchrow(_POST, self.viewer_id, self.post_id)
-        if row is None:
-            return None
-        post = PostWithContent(**card(row, self.viewer_id), content=row["content"])
-        return PostDetail(post=post, version=row["version"])
+        return (await fetch_posts(reader, [self]))[0]
+
+
+async def fetch_posts(reader: Reader, queries: Sequence[GetPost]) -> list[PostDetail | None]:
+    """Read several by one statement; None for each that is no post."""
+    rows = await reader.fetch(_POSTS, [query.post_id for query in queries], [query.viewer_id for query in queries])
+    found: list[PostDetail | None] = [None] * len(queries)
+    for row in rows:
+        place = row["number"] - 1
+        post = PostWithContent(**card(row, queries[place].viewer_id), content=row["content"])
+        found[place] = PostDetail(post=post, version=row["version"])
+    return found

@@ -5,18 +5,21 @@ Exact for every time zone. The cost follows from the days of the period, never f
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, ClassVar, Final, TypedDict
 from uuid import UUID
 
 import asyncpg
 
-from app.errors import InkfoldError, PostNotFound
+from app.errors import InkfoldError, PostNotFound, Unavailable
+from app.queries.like_ranges import series_ranges, top_ranges
 from app.queries.like_statistics_sql import OF_ALL, OF_AUTHOR, OF_POST
 from app.queries.page import Person
-from app.queries.periods import Granularity, Period, buckets_of, stretches_of
+from app.queries.periods import Granularity, Period, buckets_of
 from app.queries.reader import Reader
 
+#: The projection's first version whose tables hold what the statements look for.
+_VERSION: Final = 2
 _EVERYBODY: Final = UUID(int=0)
 
 
@@ -60,28 +63,25 @@ class LikeStatistics:
     async def fetch(self, reader: Reader) -> Statistics:
         """Read them; an unknown author or post, or a post of another author, has zeros."""
         buckets = buckets_of(self.period, self.granularity)
-        first_and_last = (buckets.bounds[0], buckets.bounds[-1])
-        rows = await reader.fetch(*self._scoped(buckets.bounds, *_ranges(buckets.bounds), *_ranges(first_and_last)))
+        rows = await reader.fetch(*self._scoped(buckets.bounds))
         likes: dict[int, int] = {row["bucket"]: row["likes"] for row in rows if row["post_id"] is None}
+        if likes.pop(0, _VERSION) < _VERSION:
+            raise Unavailable("The statistics are being built anew for this release. Try again in a few minutes.")
         return Statistics(
             total=sum(likes.values()),
             series=[Point(date=day, likes=likes.get(n, 0)) for n, day in enumerate(buckets.days, start=1)],
             top_posts=[_liked_post(row) for row in rows if row["post_id"] is not None],
         )
 
-    def _scoped(self, *values: Any) -> tuple[Any, ...]:
+    def _scoped(self, bounds: Sequence[datetime]) -> tuple[Any, ...]:
         """Return the statement for what is asked, and all its values."""
+        series = series_ranges(bounds).values
         if self.post_id is not None:
-            return OF_POST, self.post_id, *values, self.author_id
+            return OF_POST, self.post_id, *series, self.author_id
+        top = top_ranges(bounds[0], bounds[-1], by_day=self.author_id is None)
         if self.author_id is not None:
-            return OF_AUTHOR, self.author_id, *values
-        return OF_ALL, _EVERYBODY, *values
-
-
-def _ranges(bounds: Sequence[Any]) -> list[list[Any]]:
-    """Return the stretches between bounds as the statement takes them: from and to, of days and of instants."""
-    stretches = stretches_of(bounds)
-    return [[span[end] for span in spans] for spans in (stretches.wholes, stretches.parts) for end in (0, 1)]
+            return OF_AUTHOR, self.author_id, *series, *top.values
+        return OF_ALL, _EVERYBODY, *series, *top.values, top.listed_days
 
 
 def _liked_post(row: asyncpg.Record) -> LikedPost:

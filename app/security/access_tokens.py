@@ -6,6 +6,7 @@ app.api.auth issues, app.api.dependencies checks. Whoever bears a token is its u
 import secrets
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +19,10 @@ _TYPE: Final = "at+jwt"
 _ISSUER: Final = "inkfold"
 _AUDIENCE: Final = "inkfold-api"
 _REQUIRED: Final = ["exp", "iat", "sub", "jti", "iss", "aud", "name"]
+_EXPIRED: Final = "The access token has expired. Refresh it or sign in again."
 _LONGEST: Final = 2_048
+#: Tokens whose signature need not be checked again; a client sends its own many times.
+_MOST_KNOWN: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,7 @@ class AccessTokens:
     def __init__(self, key: str, *, seconds: int) -> None:
         self._key = key
         self.seconds = seconds
+        self._known = lru_cache(_MOST_KNOWN)(self._read)
 
     def issue(self, principal: Principal) -> str:
         """Return a token that names the principal until it expires."""
@@ -53,13 +58,17 @@ class AccessTokens:
     def verify(self, token: str) -> Principal:
         """Return whom the token names; raises Unauthenticated when it isn't one of ours, or has expired."""
         try:
-            return self._read(token)
+            principal, expires = self._known(token)
         except jwt.ExpiredSignatureError as error:
-            raise Unauthenticated("The access token has expired. Refresh it or sign in again.") from error
+            raise Unauthenticated(_EXPIRED) from error
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise Unauthenticated("The access token is not valid. Sign in again.") from error
+        if expires <= time.time():
+            raise Unauthenticated(_EXPIRED)
+        return principal
 
-    def _read(self, token: str) -> Principal:
+    def _read(self, token: str) -> tuple[Principal, int]:
+        """Return whom the token names, and from which second on it doesn't."""
         if len(token) > _LONGEST:
             raise ValueError("longer than any token of ours")
         decoded = jwt.decode_complete(
@@ -75,4 +84,4 @@ class AccessTokens:
         claims = decoded["payload"]
         if not isinstance(claims["name"], str):
             raise TypeError("the name is no text")
-        return Principal(id=UUID(claims["sub"]), username=claims["name"])
+        return Principal(id=UUID(claims["sub"]), username=claims["name"]), int(claims["exp"])

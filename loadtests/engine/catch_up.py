@@ -1,7 +1,8 @@
-"""How fast a worker folds a backlog, and how much memory it takes for a small and for a large one.
+"""How fast a worker folds a backlog beside plain SQL, and how much memory it takes for a small and for a large one.
 
 `python -m loadtests.engine.catch_up`, on servers of its own. While no worker runs, likes are written in transactions of
-many; then a fresh `inkfold worker` folds them; and once more, with more of them. Exits 1 if rows differ in the end.
+many; then one plain statement per table folds them into copies of the read tables, and a fresh `inkfold worker` into
+the tables themselves; and once more, with more of them. Exits 1 if rows differ in the end.
 """
 
 import argparse
@@ -14,8 +15,10 @@ from typing import Final
 import asyncpg
 
 from loadtests.engine.display import OUT
+from loadtests.engine.hot import Updates, updates
 from loadtests.engine.made_up import Blog
 from loadtests.engine.own_system import OwnSystem, own_system, until_built
+from loadtests.engine.plain_sql import Cost, plain_sql, processor_seconds
 from loadtests.engine.truth import number, verified
 from projections.cli.progress import progress
 from projections.engine.checkpoint import Connection
@@ -31,6 +34,7 @@ _SHOWN: Final = (0.25, 0.5, 0.75)
 # The rows refer to each other rightly by construction; to have each checked would double the time.
 _UNCHECKED: Final = "SET session_replication_role = replica"
 _SLOWEST: Final = "SELECT snapshot::text FROM checkpoint ORDER BY pg_snapshot_xmax(snapshot)::text::numeric LIMIT 1"
+_FOLDING: Final = "SELECT pid FROM pg_stat_activity WHERE application_name = 'inkfold-folding'"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +47,9 @@ class Backlog:
     seconds: float = 0.0
     first_step_seconds: float = 0.0
     peak_bytes: int = 0
+    processor: dict[int, float] = field(default_factory=dict)
+    plain: dict[str, Cost] = field(default_factory=dict)
+    updates: dict[str, Updates] = field(default_factory=dict)
     status: list[str] = field(default_factory=list)
 
     async def write(self, connection: Connection, blog: Blog, *, first: int, report: Report) -> None:
@@ -54,7 +61,10 @@ class Backlog:
             report.reach(end - first)
 
     async def fold(self, system: OwnSystem, connection: Connection, *, report: Report) -> None:
-        """Have a fresh worker fold it, and note how long that takes, what is shown meanwhile, and its memory."""
+        """Have it folded by plain SQL, then by a fresh worker; note how long that takes, and the worker's memory."""
+        report.begin(f"Plain SQL, {self.events:,} events", None, "tables")
+        self.plain = await plain_sql(system.config.database_url, first=self.transactions[0])
+        before = await updates(connection)
         report.begin(f"Folding {self.events:,} events", self.events, "events")
         began = time.monotonic()
         with system.worker() as worker:
@@ -69,6 +79,8 @@ class Backlog:
                 await asyncio.sleep(_LOOK_SECONDS)
             self.seconds = time.monotonic() - began
             self.peak_bytes = worker.peak_bytes
+        now = await updates(connection)  # the worker's sessions have ended and told theirs
+        self.updates = {table: now[table].since(before[table]) for table in now}
 
     def _passed(self, snapshot: Snapshot, known: int) -> int:
         """Return how many transactions, beyond those known, the snapshot sees; they follow one another."""
@@ -77,6 +89,8 @@ class Backlog:
         return known
 
     async def _look(self, connection: Connection, share: float) -> None:
+        for row in await connection.fetch(_FOLDING):
+            self.processor[row["pid"]] = processor_seconds(row["pid"])
         if len(self.status) < len(_SHOWN) and _SHOWN[len(self.status)] <= share < 1:
             status = max((await read_status(connection, PROJECTIONS)).projections, key=lambda each: each.events_behind)
             self.status.append(
@@ -92,7 +106,19 @@ class Backlog:
             f"    folded in {self.seconds:.1f} s, {self.events / self.seconds:,.0f} events/s, from the start of the "
             f"worker's process (its first step was seen after {self.first_step_seconds:.1f} s)"
         )
+        limit = sum(cost.seconds for cost in self.plain.values())
+        processor, folding = sum(cost.processor for cost in self.plain.values()), sum(self.processor.values())
+        OUT.print(
+            f"    plain SQL, one statement per table: {limit:.1f} s, {self.events / limit:,.0f} events/s. "
+            f"Ratio {limit / self.seconds:.2f}; "
+            f"of PostgreSQL's processor {processor / folding:.2f} ({processor:.1f} s to {folding:.1f} s)"
+        )
+        for table, cost in self.plain.items():
+            OUT.print(f"        {table}: {cost.seconds:.1f} s, {cost.processor:.1f} s of the processor")
         OUT.print(f"    the worker's peak memory: {megabytes:.1f} MB")
+        for table, made in self.updates.items():
+            if made.updated:
+                OUT.print(f"    {table}: {made}")
         for line in self.status:
             OUT.print(f"    status: {line}")
 

@@ -22,6 +22,35 @@ Connect: TypeAlias = Callable[[], Awaitable["asyncpg.Connection[asyncpg.Record]"
 # What is visible lies below the present. To say so, and to hide how far ahead it looks, makes the planner walk the
 # index from the snapshot on and stop as soon as it can, however long the log is and whatever is known of it.
 _READ = """
+WITH standing AS (
+    SELECT DISTINCT pg_snapshot_xmax(c.snapshot) AS seen
+    FROM checkpoint c
+    WHERE c.projection = ANY ($1::text[])
+),
+
+ahead AS MATERIALIZED (
+    SELECT
+        s.seen,
+        (
+            SELECT e.tx::text::numeric
+            FROM event e
+            WHERE e.tx >= s.seen
+              AND e.tx < pg_snapshot_xmax(pg_current_snapshot())
+            ORDER BY e.tx, e.position
+            LIMIT 1
+        ) AS next_tx,
+        (
+            SELECT e.tx::text::numeric
+            FROM event e
+            WHERE e.tx >= s.seen
+              AND e.tx < pg_snapshot_xmax(pg_current_snapshot())
+            ORDER BY e.tx, e.position
+            OFFSET (SELECT $2::bigint)
+            LIMIT 1
+        ) AS beyond
+    FROM standing s
+)
+
 SELECT
     pg_current_snapshot()::text AS now,
     c.projection,
@@ -35,24 +64,10 @@ SELECT
     c.status = 'paused' AS paused,
     c.status = 'paused' OR coalesce(c.retry_at > clock_timestamp(), false) AS resting,
     c.failures,
-    (
-        SELECT e.tx::text::numeric
-        FROM event e
-        WHERE e.tx >= pg_snapshot_xmax(c.snapshot)
-          AND e.tx < pg_snapshot_xmax(pg_current_snapshot())
-        ORDER BY e.tx, e.position
-        LIMIT 1
-    ) AS next_tx,
-    (
-        SELECT e.tx::text::numeric
-        FROM event e
-        WHERE e.tx >= pg_snapshot_xmax(c.snapshot)
-          AND e.tx < pg_snapshot_xmax(pg_current_snapshot())
-        ORDER BY e.tx, e.position
-        OFFSET (SELECT $2::bigint)
-        LIMIT 1
-    ) AS beyond
+    a.next_tx,
+    a.beyond
 FROM checkpoint c
+JOIN ahead a ON a.seen = pg_snapshot_xmax(c.snapshot)
 WHERE c.projection = ANY ($1::text[])
 """
 
@@ -94,6 +109,8 @@ SET status = 'running',
     retry_at = NULL
 WHERE projection = $1
 """
+
+_TOUCH = "UPDATE checkpoint SET updated_at = clock_timestamp() WHERE projection = $1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +189,11 @@ async def pause(connection: Connection, name: str, *, error: str | None = None) 
 async def resume(connection: Connection, name: str) -> bool:
     """Have steps taken again, at once; return whether there is such a projection."""
     return await connection.execute(_RESUME, name) != "UPDATE 0"
+
+
+async def touch(connection: Connection, name: str) -> None:
+    """Note that a projection's tables were changed by no step, for whoever keeps what was read of them."""
+    await connection.execute(_TOUCH, name)
 
 
 async def current_snapshot(connection: Connection) -> Snapshot:

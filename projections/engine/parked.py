@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from projections.engine.checkpoint import Connect, Connection, read_checkpoints, system_identifier
+from projections.engine.checkpoint import Connect, Connection, read_checkpoints, system_identifier, touch
 from projections.engine.connections import lose_locks_when_silent, opened
 from projections.engine.locks import holding
 from projections.engine.poison import fold_around_poison
@@ -123,6 +123,7 @@ async def replay(connect: Connect, projection: Projection, position: int | None 
             taken = int((await connection.execute(_TAKE, projection.name, position)).rpartition(" ")[2])
             failed = await fold_around_poison(connection, projection)
             await connection.execute(_FOLDED, projection.name, position, failed)
+            await touch(connection, projection.name)
     return Replayed(folded=taken - len(failed), failed=failed)
 
 

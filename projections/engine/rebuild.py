@@ -143,7 +143,7 @@ class _Run:
             self.report.reach(self.folded)
             if not step.result.more:
                 return
-            self.pace.learn(time.monotonic() - began)
+            self.pace.learn(time.monotonic() - began, awaited=False)
 
     async def arrive(self) -> None:
         """Let the new tables' checkpoints stand at one snapshot, of now; little is left to be folded for it."""

@@ -9,7 +9,7 @@ from typing import Final
 import asyncpg
 
 from projections.engine.catalog import columns_of, key_of
-from projections.engine.checkpoint import Checkpoint, Connect, Connection, read_checkpoints, system_identifier
+from projections.engine.checkpoint import Checkpoint, Connect, Connection, read_checkpoints, system_identifier, touch
 from projections.engine.comparison import Compared, Key
 from projections.engine.connections import lose_locks_when_silent, opened
 from projections.engine.locks import holding
@@ -78,6 +78,7 @@ async def repair(connect: Connect, projection: Projection, verified: Verified) -
                 raise _failing(projection, failure) from failure
             for table in verified.tables:
                 await _mend(connection, table)
+            await touch(connection, projection.name)
             if not verified.sample:
                 await connection.execute(_SETTLE, projection.name, str(verified.snapshot))
                 await connection.execute(_MENDED, projection.name, verified.verified_at)

@@ -27,14 +27,16 @@ OnStep = Callable[[Connection, StepResult], Awaitable[None]]
 class Runner:
     """Folds `projections` over a connection that `connect` opens, `limit` events in a step at most.
 
-    A step of a backlog takes about `seconds`. With `park`, events that a fold fails at for good are set aside; without,
-    their projection is paused. Tells `on_step` of each step that moved a projection.
+    A step of a backlog takes about `seconds`, and longer when all have a long one; a turn ends after `turn_seconds`.
+    With `park`, events that a fold fails at for good are set aside; without, their projection is paused.
+    Tells `on_step` of each step that moved a projection.
     """
 
     connect: Connect
     projections: Sequence[Projection]
     limit: int
     seconds: float = 0.5
+    turn_seconds: float = 30
     park: bool = True
     on_step: OnStep | None = None
     _connection: "Connection | None" = field(default=None, init=False)
@@ -45,12 +47,13 @@ class Runner:
         self._pace = Pace(most=self.limit, seconds=self.seconds)
 
     async def catch_up(self) -> int:
-        """Step until nothing is left to fold; return how many events the steps had.
+        """Step until nothing is left to fold, or the turn is over; return how many events the steps had.
 
         Connection errors reach the caller, and the next call connects anew. A fold that fails does not: it is
         recorded, and its projection rests.
         """
         folded = 0
+        until = time.monotonic() + self.turn_seconds
         connection = await self._session()
         try:
             while True:
@@ -58,7 +61,7 @@ class Runner:
                 folded += sum(result.events.values())
                 if result.snapshots and self.on_step:
                     await self.on_step(connection, result)
-                if not result.more:
+                if not result.more or time.monotonic() > until:
                     return folded
         except BaseException:
             connection.terminate()  # broken, or holding locks that it has not been told of
@@ -86,7 +89,9 @@ class Runner:
         began = time.monotonic()
         result = await self._step(connection)
         if result.more:
-            self._pace.learn(time.monotonic() - began)
+            self._pace.learn(time.monotonic() - began, awaited=result.apart)
+        else:
+            self._pace.arrive()
         return result
 
     async def _step(self, connection: Connection) -> StepResult:

@@ -15,15 +15,15 @@ from projections.engine.locks import holding_free
 from projections.engine.poison import PATIENCE, TooManyParkedError, fold_around_poison, is_poison
 from projections.engine.projection import Projection
 from projections.engine.snapshot import Snapshot
-from projections.engine.step_events import ANALYZE_ABOVE, clear, collect, run_folds
+from projections.engine.step_events import ANALYZE_ABOVE, clear, collect, run_folds, run_folds_together
 
 
 class StepFailedError(Exception):
-    """A projection's fold failed; `projection` says whose, the cause says why."""
+    """A fold of one of `projections` failed; the cause says why."""
 
-    def __init__(self, projection: str) -> None:
-        self.projection = projection
-        super().__init__(f"The fold of projection {projection!r} failed.")
+    def __init__(self, *projections: str) -> None:
+        self.projections = projections
+        super().__init__(f"A fold of {' or '.join(projections)} failed.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +44,17 @@ RAISE = OnFailure()
 
 @dataclass(slots=True, kw_only=True)
 class StepResult:
-    """What a step did: the snapshots now reflected, how many events of which type, and whether more wait."""
+    """What a step did: the snapshots now reflected, how many events of which type, and whether more wait.
+
+    `apart` says that some projections have a backlog and others, that reflect the present, have none.
+    """
 
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
     failed: dict[str, Exception] = field(default_factory=dict)
     parked: dict[str, list[int]] = field(default_factory=dict)
     more: bool = False
+    apart: bool = False
 
     def add(self, later: "StepResult") -> None:
         """Take in what a later transaction did; whether more waits is for that one to say."""
@@ -125,13 +129,11 @@ class Step:
             await self.connection.execute("DISCARD PLANS")  # made for a large step, wrong for a small one
         left = [checkpoint.projection for checkpoint in due if checkpoint not in chosen]
         self.result.more = self.result.more or bool(left)
+        self.result.apart = self.result.apart or bool(left)
         return left
 
     async def fold_pending(self, standing: Standing) -> int:
-        """Fold, inside the caller's REPEATABLE READ transaction, what each checkpoint has not seen, and move them.
-
-        Return how many events that was.
-        """
+        """Fold what each checkpoint has not seen, in the caller's REPEATABLE READ transaction; return how many."""
         groups: dict[Snapshot, list[Checkpoint]] = defaultdict(list)
         for checkpoint in standing.checkpoints:
             groups[checkpoint.snapshot].append(checkpoint)
@@ -145,29 +147,38 @@ class Step:
             if events:
                 total += sum(events.values())
                 await self._move(members, events, target)
-                if len(groups) > 1:
-                    await clear(self.connection)
         return total
 
     async def _move(self, members: Sequence[Checkpoint], events: dict[str, int], target: Snapshot) -> None:
-        folded = [member.projection for member in members if await self._fold(member, events)]
+        folded = await (self._fold_each if self.on_failure.isolate else self._fold_together)(members, events)
         if folded:
             await move_checkpoints(self.connection, folded, target, events=sum(events.values()))
         self.result.snapshots.update(dict.fromkeys(folded, target))
         for type_, number in events.items():
             self.result.events[type_] = max(number, self.result.events.get(type_, 0))
 
+    async def _fold_together(self, members: Sequence[Checkpoint], events: dict[str, int]) -> list[str]:
+        """Run the folds that the events call for; return whose checkpoints may move: all, or an error is raised."""
+        names = [member.projection for member in members]
+        try:
+            await run_folds_together(self.connection, [self.by_name[name] for name in names], events)
+        except asyncpg.PostgresError as error:
+            raise StepFailedError(*names) from error
+        return names
+
+    async def _fold_each(self, members: Sequence[Checkpoint], events: dict[str, int]) -> list[str]:
+        """Do the same projection by projection; one that fails stays where it is."""
+        folded = [member.projection for member in members if await self._fold(member, events)]
+        await clear(self.connection)
+        return folded
+
     async def _fold(self, member: Checkpoint, events: dict[str, int]) -> bool:
-        """Run the folds that the events call for; return whether the projection's checkpoint may move."""
         projection = self.by_name[member.projection]
         try:
-            if self.on_failure.isolate:
-                async with self.connection.transaction():
-                    await run_folds(self.connection, projection, events)
-            else:
+            async with self.connection.transaction():
                 await run_folds(self.connection, projection, events)
         except asyncpg.PostgresError as error:
-            if not self.on_failure.isolate or error.sqlstate == asyncpg.SerializationError.sqlstate:
+            if error.sqlstate == asyncpg.SerializationError.sqlstate:
                 raise StepFailedError(projection.name) from error
             return await self._fold_around(member, error)
         return True

@@ -1,5 +1,5 @@
-"""Standing likes by UTC day and by quarter-hour: in total, per author and per post."""
+"""Standing likes by UTC day and by quarter-hour, in total, per author and per post; per post by month and year too."""
 
 from projections.engine.projection import Projection
 
-LIKE_STATISTICS = Projection.load(__package__, version=1)
+LIKE_STATISTICS = Projection.load(__package__, version=2)

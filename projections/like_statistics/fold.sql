@@ -55,8 +55,13 @@ change AS (
 MERGE INTO read_likes_daily r
 USING change c ON r.scope = c.scope AND r.scope_id = c.scope_id AND r.day = c.day
 WHEN MATCHED AND r.likes + c.likes = 0 THEN DELETE
-WHEN MATCHED THEN UPDATE SET likes = r.likes + c.likes
-WHEN NOT MATCHED THEN INSERT (scope, scope_id, day, likes) VALUES (c.scope, c.scope_id, c.day, c.likes)
+WHEN MATCHED THEN
+    UPDATE SET
+        likes = r.likes + c.likes,
+        at_least = CASE c.scope WHEN 'post' THEN two_digits(r.likes + c.likes) ELSE 0 END
+WHEN NOT MATCHED THEN
+    INSERT (scope, scope_id, day, likes, at_least)
+    VALUES (c.scope, c.scope_id, c.day, c.likes, CASE c.scope WHEN 'post' THEN two_digits(c.likes) ELSE 0 END)
 
 -- fold: count_by_quarter_hour
 -- on: PostLiked PostUnliked PostDeleted
@@ -117,3 +122,46 @@ USING change c ON r.scope = c.scope AND r.scope_id = c.scope_id AND r.quarter_ho
 WHEN MATCHED AND r.likes + c.likes = 0 THEN DELETE
 WHEN MATCHED THEN UPDATE SET likes = r.likes + c.likes
 WHEN NOT MATCHED THEN INSERT (scope, scope_id, quarter_hour, likes) VALUES (c.scope, c.scope_id, c.quarter_hour, c.likes)
+
+-- fold: count_by_span
+-- on: PostLiked PostUnliked PostDeleted
+-- Events of a post that is gone are left out, so that no row is removed and changed at once.
+WITH removed AS (
+    DELETE FROM read_likes_by_span r
+    USING step_event e
+    WHERE e.type = 'PostDeleted'
+      AND r.post_id = e.subject_id
+),
+
+given AS (
+    SELECT
+        e.subject_id AS post_id,
+        (e.payload ->> 'author_id')::uuid AS author_id,
+        (e.payload ->> 'liked_at')::timestamptz AT TIME ZONE 'UTC' AS moment,
+        CASE e.type WHEN 'PostLiked' THEN 1 ELSE -1 END AS change
+    FROM step_event e
+    WHERE e.type IN ('PostLiked', 'PostUnliked')
+      AND EXISTS (SELECT FROM posts p WHERE p.id = e.subject_id)
+),
+
+change AS (
+    SELECT c.post_id, c.months, c.first_day, c.author_id, sum(c.change)::int AS likes
+    FROM (
+        SELECT g.post_id, 1::smallint AS months, date_trunc('month', g.moment)::date AS first_day, g.author_id, g.change
+        FROM given g
+        UNION ALL
+        SELECT g.post_id, 12::smallint, date_trunc('year', g.moment)::date, g.author_id, g.change
+        FROM given g
+    ) c
+    GROUP BY c.post_id, c.months, c.first_day, c.author_id
+    HAVING sum(c.change) <> 0
+    ORDER BY c.post_id, c.months, c.first_day
+)
+
+MERGE INTO read_likes_by_span r
+USING change c ON r.post_id = c.post_id AND r.months = c.months AND r.first_day = c.first_day
+WHEN MATCHED AND r.likes + c.likes = 0 THEN DELETE
+WHEN MATCHED THEN UPDATE SET likes = r.likes + c.likes, at_least = two_digits(r.likes + c.likes)
+WHEN NOT MATCHED THEN
+    INSERT (post_id, months, first_day, author_id, likes, at_least)
+    VALUES (c.post_id, c.months, c.first_day, c.author_id, c.likes, two_digits(c.likes))

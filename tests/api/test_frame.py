@@ -1,17 +1,26 @@
 """What every request meets before and after its route: paths, HEAD, ids, headers, the access log, metrics."""
 
+import asyncio
 import json
 import logging
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from app.api.access_log import AccessLog, Answered
 from app.api.logs import JsonLines
 from app.api.paths import declared_path
 from app.main import create_app
 from app.settings import Settings
 from projections.registry import PROJECTIONS
 from tests.support.people import SignUp
+
+
+def access_lines(application: FastAPI, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What the access log has written since it was last asked."""
+    application.state.metrics.flush()
+    return [line for line in capsys.readouterr().err.splitlines() if '"app.access"' in line]
 
 
 @pytest.mark.parametrize(
@@ -63,16 +72,14 @@ async def test_browser_is_kept_from_misusing_an_answer(api: httpx.AsyncClient) -
 
 
 async def test_request_is_logged_with_its_route_and_without_its_secrets(
-    signed_up: SignUp, caplog: pytest.LogCaptureFixture
+    signed_up: SignUp, application: FastAPI, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ada = await signed_up("ada")
-    caplog.clear()
-    with caplog.at_level(logging.INFO, "app.access"):
-        answer = await ada.put("/posts/%0d%0aforged/like/?token=query-secret")
+    access_lines(application, capsys)
+    answer = await ada.put("/posts/%0d%0aforged/like/?token=query-secret")
 
     assert answer.status_code == 422
-    [line] = [JsonLines().format(record) for record in caplog.records if record.name == "app.access"]
-    assert "\n" not in line
+    [line] = access_lines(application, capsys)
     assert "\r" not in line
     assert "query-secret" not in line
     assert ada.headers["authorization"].removeprefix("Bearer ") not in line
@@ -80,15 +87,27 @@ async def test_request_is_logged_with_its_route_and_without_its_secrets(
     assert (logged["method"], logged["route"], logged["status"]) == ("PUT", "/posts/{post_id}/like/", 422)
 
 
+@pytest.mark.parametrize(
+    ("level", "logged"), [("debug", ["/health/live", "/posts/"]), ("info", ["/posts/"]), ("warning", [])]
+)
 async def test_requests_of_those_who_watch_are_logged_at_debug_level(
-    api: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    level: str, logged: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with caplog.at_level(logging.DEBUG, "app.access"):
-        for path in ("/health/live", "/health/ready", "/metrics", "/posts/"):
-            await api.get(path)
+    log = AccessLog(level)
+    log.write(Answered(0.5, "id", "GET", path, path, 200, 0.001) for path in ("/health/live", "/posts/"))
 
-    lines = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "app.access"]
-    assert [level for level, _ in lines] == ["DEBUG", "DEBUG", "DEBUG", "INFO"], lines
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["path"] for line in lines] == logged
+    assert all(line["level"] == ("debug" if line["path"] == "/health/live" else "info") for line in lines)
+
+
+async def test_a_request_is_logged_a_moment_later(api: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]) -> None:
+    await api.get("/posts/", headers={"X-Request-ID": "looked-for"})
+    written = ""
+    async with asyncio.timeout(10):
+        while "looked-for" not in written:
+            await asyncio.sleep(0.01)
+            written += capsys.readouterr().err
 
 
 def test_log_line_holds_the_error_on_one_line() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from app.commands.likes import LikePost, ToggleLike, UnlikePost, like_post, toggle_like, unlike_post
 from app.errors import PostNotFound, Unauthenticated
+from app.events import PostLiked
 from tests.support.blog import Blog, happened
 
 
@@ -27,6 +28,9 @@ async def test_a_like_is_stored_with_its_event(blog: Blog) -> None:
     event = await blog.sql.fetchrow("SELECT *, payload ->> 'liked_at' AS liked_at FROM event WHERE type = 'PostLiked'")
     assert event is not None
     assert (event["subject_id"], event["actor_id"]) == (post.id, bob.id)
+    assert event["type"] == PostLiked.__name__
+    described = PostLiked(subject_id=post.id, actor_id=bob.id, author_id=ada.id, liked_at=row["created_at"]).payload
+    assert orjson.loads(event["payload"]).keys() == described.keys()
     assert orjson.loads(event["payload"])["author_id"] == str(ada.id)
     liked_at = await blog.sql.fetchval("SELECT $1::text::timestamptz", event["liked_at"])
     assert liked_at == row["created_at"]

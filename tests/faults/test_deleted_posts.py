@@ -23,6 +23,7 @@ _OF_POSTS = (
     "read_post_rank",
     "read_likes_daily",
     "read_likes_quarter_hourly",
+    "read_likes_by_span",
     "read_notification",
     "read_notification_count",
     "read_announcement",

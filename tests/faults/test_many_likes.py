@@ -5,9 +5,11 @@ from collections import Counter
 from random import Random
 
 from app.command_store import Transaction
-from app.commands.likes import LikePost, ToggleLike, _like, _unlike, like_post
+from app.commands.likes import _LIKE, _UNLIKE, LikePost, like_post
 from app.commands.posts import WrittenPost
 from app.commands.users import RegisteredUser
+from app.doorbell import FOLD
+from app.ids import new_id
 from projections.engine.checkpoint import Connect
 from tests.support.blog import Blog, happened
 from tests.support.projection_spec import ReadSide, differences
@@ -58,8 +60,11 @@ async def change_minds(blog: Blog, users: list[RegisteredUser], posts: list[Writ
     async def work(transaction: Transaction) -> None:
         pairs = [(random.choice(posts).id, random.choice(users).id) for _ in range(AT_ONCE)]
         for post_id, user_id in sorted(pairs):
-            change = random.choice((_like, _unlike))
-            await change(transaction, ToggleLike(post_id=post_id, user_id=user_id))
+            if random.random() < 0.5:
+                await transaction.fetch(_LIKE, user_id, post_id, new_id())
+            else:
+                await transaction.fetch(_UNLIKE, user_id, post_id)
 
     for _ in range(LIKES // WRITERS // AT_ONCE):
         await blog.store.transact(work)
+        blog.store._doorbell.ring(FOLD)

@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.running_system import RunningSystem, running_system
 
+#: This machine may be busy with other tests.
+_LENIENT = ("--most-p95", "20000", "--most-lag", "20")
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -39,6 +41,18 @@ def test_a_storm_with_a_killed_worker_and_a_flushed_redis_leaves_no_difference(s
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip().endswith("0 differences")
     assert "5xx" not in done.stdout
+
+
+def test_a_load_test_keeps_to_its_limits_or_fails_and_says_why(system: RunningSystem, tmp_path: Path) -> None:
+    locust = (sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--host", system.url)
+    people = ("--users", "12", "--spawn-rate", "12", "--run-time", "8s", "--html", str(tmp_path / "report.html"))
+    mixed = system.run(*locust, *people, "--weights", "Reader=2,Liker=2,Writer=2,Follower=2,Analyst=4", *_LENIENT)
+    assert mixed.returncode == 0, mixed.stdout + mixed.stderr
+    assert "/analytics/likes/" in mixed.stderr
+    assert "/feed/" in (tmp_path / "report.html").read_text("utf-8")
+    strict = system.run(*locust, *people, "--weights", "Reader=1", "--most-lag", "-1")
+    assert strict.returncode == 1, strict.stdout + strict.stderr
+    assert "FAILED: A projection was 0." in strict.stdout
 
 
 def test_projections_status_and_verify_say_that_all_is_well(system: RunningSystem) -> None:

@@ -150,3 +150,28 @@ async def test_steps_of_a_backlog_adapt_to_the_time_they_may_take(
     await sql.execute(_TEA.format(cups=2_500))
     await open_runner(limit=4_000, seconds=seconds, on_step=on_step).catch_up()
     assert taken == sizes
+
+
+async def test_a_turn_ends_in_time_and_the_next_goes_on_where_it_ended(
+    sql: Connection, open_runner: OpenRunner
+) -> None:
+    await sql.execute(_TEA.format(cups=12))
+    runner = open_runner(limit=5, turn_seconds=0)
+    assert [await runner.catch_up() for _ in range(4)] == [5, 5, 2, 0]
+
+
+async def test_a_step_that_leaves_a_laggard_behind_says_so(
+    blog: Blog, lagging: WrittenPost, stepping: Connection, cluster: int
+) -> None:
+    await blog.like(lagging, await blog.user())
+    assert (await step(stepping, PROJECTIONS, system_identifier=cluster, limit=LIMIT)).apart
+    await pause(blog.sql, "ranking")
+    assert not (await step(stepping, PROJECTIONS, system_identifier=cluster, limit=LIMIT)).apart
+
+
+async def test_a_step_of_a_backlog_that_all_have_leaves_nobody_behind(
+    sql: Connection, stepping: Connection, cluster: int
+) -> None:
+    await sql.execute(_TEA.format(cups=12))
+    result = await step(stepping, PROJECTIONS, system_identifier=cluster, limit=LIMIT)
+    assert (result.more, result.apart) == (True, False)

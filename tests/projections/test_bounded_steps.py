@@ -92,6 +92,7 @@ async def test_bounded_steps_end_where_a_single_step_ends(
     await sql.execute(
         "DELETE FROM read_post; DELETE FROM read_post_like; DELETE FROM read_post_rank; "
         "DELETE FROM read_profile; DELETE FROM read_likes_daily; DELETE FROM read_likes_quarter_hourly; "
+        "DELETE FROM read_likes_by_span; "
         "UPDATE read_post_total SET total = 0"
     )
     await sql.execute("UPDATE checkpoint SET snapshot = $1::text::pg_snapshot", start)

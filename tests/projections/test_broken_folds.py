@@ -16,7 +16,7 @@ from app.commands.users import RegisteredUser
 from projections.engine.checkpoint import Connect as Building
 from projections.engine.checkpoint import Connection
 from projections.engine.projection import Fold, Projection
-from projections.engine.step import StepFailedError, step
+from projections.engine.step import OnFailure, StepFailedError, step
 from projections.projector import Projector
 from projections.registry import PROJECTIONS
 from tests.support.blog import Blog
@@ -82,8 +82,11 @@ def tables_spoilt_by(
         await second_half(blog, users, posts)
         try:
             await step(stepping, projections, system_identifier=cluster, limit=1_000)
-        except StepFailedError as failure:
-            return {failure.projection}
+        except StepFailedError:
+            alone = OnFailure(isolate=True)
+            return set(
+                (await step(stepping, projections, system_identifier=cluster, limit=1_000, on_failure=alone)).failed
+            )
         return {difference.table for difference in await differences(building)}
 
     return tables_spoilt_by

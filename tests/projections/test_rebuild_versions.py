@@ -28,7 +28,8 @@ from tests.support.rebuilding import (
 )
 from tests.support.running_worker import running_worker
 
-_VERSIONS = "SELECT bool_and(version = 1) FROM checkpoint"
+_VALUES = ", ".join(f"('{projection.name}', {projection.version})" for projection in PROJECTIONS)
+_VERSIONS = f"SELECT bool_and((projection, version) IN ({_VALUES})) FROM checkpoint"
 
 
 async def outdate(sql: Connection, *projections: str) -> None:

@@ -71,15 +71,16 @@ async def test_wrong_missing_and_extra_rows_are_mended_and_no_others_touched(
     sound = await dump(sql)
     spoiler = await Spoiler.of(sql, table)
     rows = (await spoiler.rows())[:3]
-    if len(rows) > 2:
+    enough = len(rows) > 2
+    if enough:
         await spoiler.remove(rows[1])
         await spoiler.add_beside(rows[2])
     await spoiler.change(rows[0], *spoiler.values)
     before = await dump(sql, with_row_versions=True)
     verified = await found(building, projection)
-    assert await repair(building, projection, verified) == min(len(rows), 3)
+    assert await repair(building, projection, verified) == (3 if enough else 1)
     assert await dump(sql) == sound
-    assert changed(before, await dump(sql, with_row_versions=True)) == {table: min(len(rows), 2)}
+    assert changed(before, await dump(sql, with_row_versions=True)) == {table: 2 if enough else 1}
     assert (await found(building, projection)).differences == []
 
 

@@ -46,11 +46,12 @@ def assert_counts(found: Statistics, likes: list[Given], period: Period, granula
     series = expected_series(likes, period, granularity)
     assert {point["date"]: point["likes"] for point in found.series} == series
     assert found.total == sum(series.values())
+    assert {type(count["likes"]) for count in (*found.series, *found.top_posts)} == {int}
     assert [(post["id"], post["likes"]) for post in found.top_posts] == expected_top(likes, period)
 
 
-async def scattered(rows: ReadRows, *, around: datetime, posts: int, likes: int, rank: bool = True) -> list[Given]:
-    """Likes within five weeks of a moment, most of them for few posts, aggregated and ranked."""
+async def scattered(rows: ReadRows, *, around: datetime, posts: int, likes: int) -> list[Given]:
+    """Likes within five weeks of a moment, most of them for few posts, aggregated."""
     random = Random(around.isoformat())
     authors = [await rows.profile("ada"), await rows.profile("bob")]
     written = [(new_id(), authors[n % 2]) for n in range(posts)]
@@ -63,10 +64,6 @@ async def scattered(rows: ReadRows, *, around: datetime, posts: int, likes: int,
         "INSERT INTO read_post VALUES ($1, $2, 'ada', 'A title', 'Words', 'Words.', 1, $3, now(), now())",
         [(post, author, counts[post]) for post, author in written],
     )
-    if rank:
-        await rows.sql.executemany(
-            "INSERT INTO read_post_rank VALUES ($1, $2, $3)", [(post, author, counts[post]) for post, author in written]
-        )
     await rows.given_likes(given)
     return given
 
@@ -102,17 +99,13 @@ async def test_statistics_count_each_like_on_its_local_day(
 
 
 @pytest.mark.parametrize("days", [1, 60])
-async def test_the_top_posts_are_exact_whether_the_ranking_decides_or_not(
+async def test_the_top_posts_are_exact_however_many_posts_are_liked_alike(
     reader: Reader, rows: ReadRows, days: int
 ) -> None:
     around = datetime(2026, 3, 1, tzinfo=UTC)
     likes = await scattered(rows, around=around, posts=150, likes=3_000)
     period = Period(first=around.date(), last=around.date() + timedelta(days=days), zone=ZoneInfo("Asia/Kathmandu"))
     query = LikeStatistics(period=period, granularity=Granularity.MONTH)
-    assert_counts(await query.fetch(reader), likes, period, Granularity.MONTH)
-    behind = "UPDATE checkpoint SET snapshot = '10:10:' WHERE projection = 'ranking'"
-    await rows.sql.execute(behind)
-    await rows.sql.execute("UPDATE read_post_rank SET like_count = 0")
     assert_counts(await query.fetch(reader), likes, period, Granularity.MONTH)
 
 

@@ -93,7 +93,5 @@ async def test_a_query_waits_for_the_projections_that_it_reads(
     await query.fetch(reader)
     owner = {table.name: projection.name for projection in PROJECTIONS for table in projection.tables}
     needed = {owner[name] for name in tables(reader.statements[0]) if name in owner}
-    if isinstance(query, LikeStatistics):
-        needed.discard("ranking")  # a shortcut that is taken only where the ranking is at the same snapshot
     assert needed <= set(query.reads)
     assert set(query.reads) <= {projection.name for projection in PROJECTIONS}

@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
 
-from app.command_store import CommandStore, Committed, Transaction
+from app.command_store import CommandStore, Committed, Statement, Transaction
 from app.commands.likes import ToggleLike, toggle_like
 from app.commands.posts import EditPost, PublishPost, WrittenPost, edit_post, publish_post
 from app.commands.subscriptions import ToggleSubscription, toggle_subscription
@@ -25,6 +25,7 @@ from tests.soak.post_commands import Edit, Publish
 from tests.soak.screens import followers
 from tests.soak.stack import Stack
 from tests.soak.tally import Difference
+from tests.support.one_statement import as_transaction
 
 T = TypeVar("T")
 
@@ -55,6 +56,9 @@ class _LingeringStore(CommandStore):
             return value
 
         return await super().transact(at_length)
+
+    async def run(self, statement: Statement) -> Committed[Any]:
+        return await as_transaction(self, statement)
 
 
 @dataclass(frozen=True, slots=True)

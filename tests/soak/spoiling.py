@@ -20,6 +20,7 @@ _TABLES: Final[dict[str, tuple[str, str | None]]] = {
     "read_post_rank": ("like_count = like_count + 1", "'post_id', gen_random_uuid()"),
     "read_likes_daily": ("likes = likes + 1", "'day', r.day - 1000"),
     "read_likes_quarter_hourly": ("likes = likes + 1", "'quarter_hour', r.quarter_hour - interval '1 year'"),
+    "read_likes_by_span": ("likes = likes + 1", "'first_day', r.first_day - interval '20 years'"),
 }
 
 _ROW = """

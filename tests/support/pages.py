@@ -13,7 +13,7 @@ async def walk(reader: Reader, query: Callable[..., Any]) -> list[Page[Any]]:
     pages = [await query().fetch(reader)]
     while (cursor := pages[-1].next_cursor) is not None:
         pages.append(await query(cursor=cursor).fetch(reader))
-        assert len(pages) < 50
+        assert len(pages) < 500
     return pages
 
 

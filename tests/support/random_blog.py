@@ -6,10 +6,10 @@ Every choice comes from a seeded generator: the same seed makes the same choices
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-from app.command_store import CommandStore, Committed, Transaction
+from app.command_store import CommandStore, Committed, Statement, Transaction
 from app.commands.likes import (
     LikePost,
     ToggleLike,
@@ -30,6 +30,7 @@ from app.commands.posts import DeletePost, EditPost, PublishPost, delete_post, e
 from app.commands.subscriptions import ToggleSubscription, toggle_subscription
 from app.commands.users import RegisterUser, register_user
 from app.errors import NotFound
+from tests.support.one_statement import as_transaction
 
 T = TypeVar("T")
 
@@ -63,6 +64,9 @@ class LingeringStore(CommandStore):
             return value
 
         return await super().transact(at_random)
+
+    async def run(self, statement: Statement) -> Committed[Any]:
+        return await as_transaction(self, statement)
 
 
 @dataclass(slots=True)

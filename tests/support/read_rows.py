@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from app.ids import new_id
@@ -87,18 +87,28 @@ class ReadRows:
 
     async def given_likes(self, likes: Iterable[Given]) -> None:
         """Put aggregates of likes, each of (post, author, moment)."""
-        daily: Counter[tuple[str, UUID, datetime]] = Counter()
+        daily: Counter[tuple[str, UUID, date]] = Counter()
         quarters: Counter[tuple[str, UUID, datetime]] = Counter()
+        spans: Counter[tuple[UUID, int, date, UUID]] = Counter()
         for post_id, author_id, at in likes:
             quarter = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
             for scope in (("all", EVERYBODY), ("author", author_id), ("post", post_id)):
-                daily[*scope, at.replace(hour=0, minute=0, second=0, microsecond=0)] += 1
+                daily[*scope, at.date()] += 1
                 quarters[*scope, quarter] += 1
+            spans[post_id, 1, at.date().replace(day=1), author_id] += 1
+            spans[post_id, 12, at.date().replace(month=1, day=1), author_id] += 1
         await self.sql.executemany(
-            "INSERT INTO read_likes_daily VALUES ($1, $2, $3, $4)",
-            [(scope, id_, day.date(), count) for (scope, id_, day), count in daily.items()],
+            """
+            INSERT INTO read_likes_daily
+            VALUES ($1, $2, $3, $4::int, CASE $1 WHEN 'post' THEN two_digits($4::int) ELSE 0 END)
+            """,
+            [(*key, count) for key, count in daily.items()],
         )
         await self.sql.executemany(
             "INSERT INTO read_likes_quarter_hourly VALUES ($1, $2, $3, $4)",
             [(*key, count) for key, count in quarters.items()],
+        )
+        await self.sql.executemany(
+            "INSERT INTO read_likes_by_span VALUES ($1, $2, $3, $4, $5::int, two_digits($5::int))",
+            [(*key, count) for key, count in spans.items()],
         )

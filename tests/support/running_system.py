@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -31,10 +31,12 @@ class RunningSystem:
 
 
 @contextmanager
-def running_system(data_dir: Path, *, within: Sequence[str] = ()) -> Iterator[RunningSystem]:
+def running_system(
+    data_dir: Path, *, within: Sequence[str] = (), settings: Mapping[str, str] | None = None
+) -> Iterator[RunningSystem]:
     """Start everything on a free port with its data in `data_dir`; stop it as Ctrl-C does.
 
-    `within` is a command that becomes the one that follows it.
+    `within` is a command that becomes the one that follows it; `settings` are further settings.
     """
     port = free_port()
     environment = {
@@ -42,6 +44,7 @@ def running_system(data_dir: Path, *, within: Sequence[str] = ()) -> Iterator[Ru
         "DATA_DIR": str(data_dir),
         "PORT": str(port),
         "LOG_LEVEL": "warning",
+        **(settings or {}),
     }
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen([*within, sys.executable, "-m", "app.cli", "up"], env=environment)

@@ -11,6 +11,7 @@ Row = dict[str, Any]
 
 #: Another value of each type; texts with what might upset whoever quotes them wrongly.
 _OTHER: Final = {
+    "int2": "13 - {0}",  # months: 1 or 12
     "int4": "{0} + 1",
     "int8": "{0} + 1",
     "bool": "NOT {0}",

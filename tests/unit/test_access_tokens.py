@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import jwt
 import pytest
+import time_machine
 
 from app.errors import Unauthenticated
 from app.security.access_tokens import AccessTokens, Principal
@@ -54,6 +55,22 @@ def test_two_tokens_of_the_same_moment_differ() -> None:
 def test_expired_token_says_that_it_expired() -> None:
     with pytest.raises(Unauthenticated, match="expired"):
         TOKENS.verify(signed(claims(exp=int(time.time()) - 1)))
+
+
+def test_token_that_was_good_before_expires_all_the_same() -> None:
+    token = TOKENS.issue(ADA)
+    with time_machine.travel(time.time() + 59, tick=False):
+        assert TOKENS.verify(token) == ADA
+    with time_machine.travel(time.time() + 61, tick=False), pytest.raises(Unauthenticated, match="expired"):
+        TOKENS.verify(token)
+
+
+def test_token_is_good_only_as_it_was_signed_though_it_was_seen_before() -> None:
+    token = TOKENS.issue(ADA)
+    assert TOKENS.verify(token) == ADA
+    for forged in (token[:-1], token + "A", token.upper()):
+        with pytest.raises(Unauthenticated, match="not valid"):
+            TOKENS.verify(forged)
 
 
 @pytest.mark.parametrize(

@@ -46,3 +46,38 @@ def test_when_events_become_dear_steps_become_small_and_grow_again() -> None:
     assert settled(pace, seconds_per_event=1e-5) == 20_000
     assert settled(pace, seconds_per_event=5e-4) == pytest.approx(1_000, rel=0.01)
     assert settled(pace, seconds_per_event=1e-5) == 20_000
+
+
+def test_steps_of_a_backlog_for_which_nobody_waits_last_ever_longer_and_ten_times_as_long_at_most() -> None:
+    pace = Pace(most=1_000_000, seconds=0.5)
+    lasted = []
+    for _ in range(30):
+        lasted.append(pace.limit * 1e-4)
+        pace.learn(lasted[-1], awaited=False)
+    assert lasted == sorted(lasted)
+    assert all(each <= max(0.5, sum(lasted[:turn]) / 2) + 1e-3 for turn, each in enumerate(lasted))
+    assert lasted[-1] == pytest.approx(5, rel=0.01)
+
+
+def test_as_soon_as_somebody_waits_steps_become_short_again() -> None:
+    pace = Pace(most=1_000_000, seconds=0.5)
+    for _ in range(30):
+        pace.learn(pace.limit * 1e-4, awaited=False)
+    assert settled(pace, seconds_per_event=1e-4) == pytest.approx(5_000, rel=0.01)
+
+
+def test_the_next_backlog_begins_with_steps_of_the_usual_length() -> None:
+    pace = Pace(most=1_000_000, seconds=0.5)
+    for _ in range(30):
+        pace.learn(pace.limit * 1e-4, awaited=False)
+    pace.arrive()
+    assert pace.limit == pytest.approx(5_000, rel=0.01)
+    pace.arrive()
+    assert pace.limit == pytest.approx(5_000, rel=0.01)
+
+
+def test_arriving_leaves_small_steps_as_they_are() -> None:
+    pace = Pace(most=3, seconds=0.5)
+    pace.learn(60, awaited=False)
+    pace.arrive()
+    assert pace.limit == 3

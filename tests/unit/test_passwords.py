@@ -1,6 +1,8 @@
 """Passwords: argon2id with OWASP's parameters, in a bounded pool."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Iterator
 from threading import Event
 
@@ -91,3 +93,10 @@ async def test_hashing_leaves_the_event_loop_free(hasher: PasswordHasher) -> Non
     assert not hashing.done()
     may_end.set()
     assert await hashing
+
+
+async def test_hashing_steps_back_behind_the_event_loop(hasher: PasswordHasher) -> None:
+    await hasher.hash(PASSWORD)
+    (thread,) = hasher._executor._threads
+    if sys.platform == "linux":  # where each thread has a niceness of its own
+        assert os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) > os.getpriority(os.PRIO_PROCESS, 0)

@@ -34,7 +34,7 @@ async def test_of_sound_tables_it_says_so(people: Blog, inkfold: Inkfold) -> Non
         "like_statistics",
     ]
     assert each[0].startswith("posts: 3 rows compared in ")
-    assert total == "7 projections compared with the definitions, 21 rows: none differs."
+    assert total == "7 projections compared with the definitions, 23 rows: none differs."
 
 
 async def test_a_changed_a_missing_and_an_extra_row_are_shown_by_key(people: Blog, inkfold: Inkfold) -> None:

@@ -1,0 +1,60 @@
+"""How large a blog the benchmark fills, by name."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from app.demo.batch import Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchSize:
+    """A blog as `inkfold demo` makes it, and what single lines need beside it."""
+
+    name: str
+    blog: Size
+    #: Authors whom the signed-in reader follows, and notifications that wait for that reader.
+    followed: int
+    notified: int
+    #: Subscribers of the author whose post is announced.
+    fans: int
+    #: Likes that the worker catches up with.
+    backlog: int
+
+
+SIZES: Final = {
+    size.name: size
+    for size in (
+        BenchSize(
+            name="tiny",
+            blog=Size(users=60, posts=300, likes=1_500),
+            followed=20,
+            notified=30,
+            fans=200,
+            backlog=500,
+        ),
+        BenchSize(
+            name="mini",
+            blog=Size(users=5_000, posts=10_000, likes=100_000),
+            followed=1_000,
+            notified=500,
+            fans=10_000,
+            backlog=20_000,
+        ),
+        BenchSize(
+            name="small",
+            blog=Size(users=10_000, posts=100_000, likes=1_000_000),
+            followed=1_000,
+            notified=500,
+            fans=100_000,
+            backlog=200_000,
+        ),
+        BenchSize(
+            name="large",
+            blog=Size(users=100_000, posts=1_000_000, likes=10_000_000),
+            followed=1_000,
+            notified=500,
+            fans=1_000_000,
+            backlog=5_000_000,
+        ),
+    )
+}
