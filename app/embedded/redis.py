@@ -122,7 +122,8 @@ class EmbeddedRedis:
 
     def _answers(self) -> bool:
         with contextlib.suppress(RedisError), Redis(unix_socket_path=str(self._socket)) as connection:
-            return bool(connection.info("server")["process_id"] == self.pid)
+            told = connection.info()
+            return bool(told["process_id"] == self.pid and not told["loading"])
         return False
 
     def _set_data_aside(self) -> None:

@@ -21,6 +21,15 @@ def test_what_it_was_told_survives_a_restart(redis_server: EmbeddedRedis) -> Non
         assert connection.get("kept") == b"7"
 
 
+def test_it_has_started_only_when_it_has_loaded_what_it_holds(redis_server: EmbeddedRedis) -> None:
+    with Redis.from_url(redis_server.url) as connection:
+        connection.eval("for key = 1, 300000 do redis.call('SET', key, key) end", 0)
+    redis_server.restart()
+    with Redis.from_url(redis_server.url) as connection:
+        assert connection.get("300000") == b"300000"
+        connection.flushall()
+
+
 def test_it_evicts_nothing_and_opens_no_network_port(redis_server: EmbeddedRedis) -> None:
     with Redis.from_url(redis_server.url) as connection:
         assert connection.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}

@@ -25,7 +25,15 @@ _WITHDRAWN: tuple[type[Exception], ...] = (asyncpg.SerializationError, *CONNECTI
 
 #: Every statement in the log, after the name of the program that sent it.
 LOGGED = {"log_statement": "all", "log_line_prefix": "%a|"}
-_SETTINGS = {"fsync": "off", "wal_retrieve_retry_interval": "50ms", "max_standby_streaming_delay": "0", **LOGGED}
+#: Replay waits for nobody, and rows that a query may still need are left alone, so that only what a test does ends one.
+_SETTINGS = {
+    "fsync": "off",
+    "hot_standby_feedback": "on",
+    "max_standby_streaming_delay": "0",
+    "wal_receiver_status_interval": "1s",
+    "wal_retrieve_retry_interval": "50ms",
+    **LOGGED,
+}
 
 
 def copy_of(primary: EmbeddedPostgres, folder: Path) -> EmbeddedPostgres:
