@@ -41,9 +41,9 @@ class Bench:
     most_likes_per_second: float = 0.0
     memory_before: dict[str, float] = field(default_factory=dict)
 
-    def load(self, *paths: str, token: str = "", connections: int = 64) -> Load:
+    def load(self, *paths: str, tokens: Sequence[str] = ("",), connections: int = 64) -> Load:
         """Return a load on the system's API."""
-        return Load(port=self.system.port, paths=paths, tokens=(token,), connections=connections, seconds=self.seconds)
+        return Load(port=self.system.port, paths=paths, tokens=tokens, connections=connections, seconds=self.seconds)
 
     async def measured(self, load: Load, *, server: Server | None = None) -> Rate:
         """Send a load, after a little of it to warm up, and note processor times; to another server, if one is given.

@@ -12,7 +12,7 @@ from loadtests.bench.otherwise import OTHERWISE
 from loadtests.bench.reads import READS
 from loadtests.bench.scale import TWO_PROCESSES
 from loadtests.bench.visible import HALF, IDLE
-from loadtests.bench.writes import FIRST_PAGE_BESIDE_LIKES, LIKE
+from loadtests.bench.writes import FEED_BESIDE_LIKES, FIRST_PAGE_BESIDE_LIKES, LIKE
 
 LINES: Final[tuple[Line, ...]] = (
     *READS,
@@ -22,6 +22,7 @@ LINES: Final[tuple[Line, ...]] = (
     YEAR_TO_COUNT,
     TWO_PROCESSES,
     FIRST_PAGE_BESIDE_LIKES,
+    FEED_BESIDE_LIKES,
     IDLE,
     LIKE,
     HALF,

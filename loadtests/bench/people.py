@@ -1,4 +1,4 @@
-"""Who signs in for the benchmark: likers of the demo, one reader who follows many, one author whom many follow.
+"""Who signs in for the benchmark: likers of the demo, readers who follow many, one author whom many follow.
 
 They come as normalized rows; `inkfold projections rebuild` then derives their read rows from the definitions.
 """
@@ -17,8 +17,9 @@ from loadtests.bench.sizes import BenchSize
 from loadtests.bench.system import TOKEN_SECONDS, System
 from projections.engine.checkpoint import Connection
 
-READER: Final = "bench-reader"
 STAR: Final = "bench-star"
+#: As many as there are connections of a load, so that hardly two ask for the same at once.
+_READERS: Final = 64
 #: A prime: tokens and paths, each taken in turn, come together in every combination before one repeats.
 _LIKERS: Final = 997
 
@@ -26,19 +27,21 @@ _ADD_PEOPLE: Final = """
 INSERT INTO users (id, username, username_key, email, hashed_password)
 SELECT uuidv7(), name, name, name || '@example.org', 'none'
 FROM (
-    SELECT unnest(ARRAY['bench-reader', 'bench-star'])
+    SELECT 'bench-star'
     UNION ALL
     SELECT 'bench-fan-' || n FROM generate_series(1, $1::int) n
+    UNION ALL
+    SELECT 'bench-reader-' || n FROM generate_series(1, $2::int) n
 ) person (name)
 """
 
-# The reader follows those who write most; fans follow the star.
+# Readers follow those who write most; fans follow the star.
 _FOLLOW: Final = """
 INSERT INTO subscriptions (id, subscriber_id, target_user_id)
 SELECT uuidv7(), r.id, a.author_id
 FROM users r
 CROSS JOIN (SELECT author_id FROM posts GROUP BY author_id ORDER BY count(*) DESC, author_id LIMIT $1::int) a
-WHERE r.username = 'bench-reader'
+WHERE r.username LIKE 'bench-reader-%'
 UNION ALL
 SELECT uuidv7(), f.id, s.id
 FROM users f
@@ -52,12 +55,11 @@ SELECT uuidv7(), r.id, p.id, left(a.username || ' published “' || p.title || '
 FROM users r
 CROSS JOIN (SELECT * FROM posts ORDER BY created_at DESC, id DESC LIMIT $1::int) p
 JOIN users a ON a.id = p.author_id
-WHERE r.username = 'bench-reader'
+WHERE r.username LIKE 'bench-reader-%'
 """
 
 _REBUILT: Final = ("profiles", "subscriptions", "notifications")
-_ONE: Final = "SELECT id, username FROM users WHERE username = $1"
-_SOME: Final = "SELECT id, username FROM users WHERE username LIKE 'demo-%' ORDER BY id LIMIT $1"
+_SOME: Final = "SELECT id, username FROM users WHERE username LIKE $1 ORDER BY id LIMIT $2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +74,16 @@ class Person:
 class People:
     """Those who sign in."""
 
-    reader: Person
+    readers: list[Person]
     star: Person
     likers: list[Person]
 
 
 async def add_people(connection: Connection, size: BenchSize) -> None:
-    """Add the reader, the star and the fans, and have their read rows derived."""
+    """Add the readers, the star and the fans, and have their read rows derived."""
     await connection.execute("SET session_replication_role = replica")  # they refer to one another rightly
     async with connection.transaction():
-        await connection.execute(_ADD_PEOPLE, size.fans)
+        await connection.execute(_ADD_PEOPLE, size.fans, _READERS)
         await connection.execute(_FOLLOW, size.followed)
         await connection.execute(_NOTIFY, size.notified)
     await connection.execute("RESET session_replication_role")
@@ -96,14 +98,14 @@ async def sign_in(connection: Connection, system: System) -> People:
         principal = Principal(id=UUID(str(row[0])), username=row[1])
         return Person(id=principal.id, token=tokens.issue(principal))
 
-    async def one(name: str) -> Person:
-        row = await connection.fetchrow(_ONE, name)
-        if row is None:
-            raise LineFailedError(f"There is no user {name}: this data folder was not filled by the benchmark.")
-        return person((row["id"], row["username"]))
+    async def some(names: str, limit: int) -> list[Person]:
+        found = [person((row["id"], row["username"])) for row in await connection.fetch(_SOME, names, limit)]
+        if not found:
+            raise LineFailedError(f"There is no user {names}: this data folder was not filled by the benchmark.")
+        return found
 
-    likers = [person((row["id"], row["username"])) for row in await connection.fetch(_SOME, _LIKERS)]
-    return People(reader=await one(READER), star=await one(STAR), likers=likers)
+    (star,) = await some(STAR, 1)
+    return People(readers=await some("bench-reader-%", _READERS), star=star, likers=await some("demo-%", _LIKERS))
 
 
 async def inkfold(*command: str) -> None:

@@ -12,7 +12,7 @@ class BenchSize:
 
     name: str
     blog: Size
-    #: Authors whom the signed-in reader follows, and notifications that wait for that reader.
+    #: Authors whom each signed-in reader follows, and notifications that wait for each.
     followed: int
     notified: int
     #: Subscribers of the author whose post is announced.

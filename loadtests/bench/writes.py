@@ -9,7 +9,7 @@ from loadtests.bench.bare_likes import Pairs, bare_likes
 from loadtests.bench.bench import Bench, Line
 from loadtests.bench.figures import Aim, LineFailedError, Load
 from loadtests.bench.pace import pacing
-from loadtests.bench.reads import LIMIT, bare, ratios
+from loadtests.bench.reads import LIMIT, bare, ratios, signed_in
 
 _CLIENTS: Final = 64
 _LIKES_PER_SECOND: Final = 200
@@ -86,8 +86,7 @@ async def _like(bench: Bench) -> dict[str, float]:
     return figures | {"ratio": rate.per_second / limit.per_second}
 
 
-async def _first_page_beside_likes(bench: Bench) -> dict[str, float]:
-    load = bench.load("/posts/")
+async def _beside_likes(bench: Bench, load: Load) -> dict[str, float]:
     limit = await bare(bench, load)
     async with bench.system.another("api") as port:
         paced = replace(await likes(bench, port=port), connections=_PACED_CONNECTIONS, first=bench.sent)
@@ -98,12 +97,30 @@ async def _first_page_beside_likes(bench: Bench) -> dict[str, float]:
     return figures | ratios(rate, limit)
 
 
+async def _first_page_beside_likes(bench: Bench) -> dict[str, float]:
+    return await _beside_likes(bench, bench.load("/posts/"))
+
+
+async def _feed_beside_likes(bench: Bench) -> dict[str, float]:
+    return await _beside_likes(bench, signed_in(bench, "/feed/"))
+
+
 FIRST_PAGE_BESIDE_LIKES: Final = Line(
     name="first_page_beside_likes",
     title="GET /posts/ first page beside 200 likes/s through another API process",
     limit=LIMIT,
     aims=(Aim(figure="ratio", at_least=0.3),),
     measure=_first_page_beside_likes,
+    flat=True,
+)
+
+#: Each step makes the kept feeds of all readers old: what a feed costs when it must be put together.
+FEED_BESIDE_LIKES: Final = Line(
+    name="feed_beside_likes",
+    title="GET /feed/ of 1,000 authors, 64 readers, beside 200 likes/s",
+    limit=LIMIT,
+    aims=(),
+    measure=_feed_beside_likes,
     flat=True,
 )
 

@@ -38,7 +38,7 @@ async def test_a_line_whose_requests_are_refused_has_no_figures(
         bench = Bench(
             system=System(port, tmp_path, Processes(os.getpid()), config),
             size=SIZES["tiny"],
-            people=People(reader=NOBODY, star=NOBODY, likers=[NOBODY]),
+            people=People(readers=[NOBODY], star=NOBODY, likers=[NOBODY]),
             connection=sql,
             noise=noise,
             report=Quiet(),
