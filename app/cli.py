@@ -59,7 +59,7 @@ def api(*, shared: Annotated[bool, typer.Option(hidden=True)] = False) -> None:
     """Run the API."""
     from app.embedded.orphan import end_with_up
     from app.embedded.port import check_port
-    from app.serving import Together, serve
+    from app.serving import ApiProcesses, serve
     from app.settings import settings
 
     end_with_up()
@@ -68,7 +68,7 @@ def api(*, shared: Annotated[bool, typer.Option(hidden=True)] = False) -> None:
         check_port(config.host, config.port)
         require_postgres(config.database_url)
     if config.api_workers > 1 and not shared:
-        raise typer.Exit(Together(config).run())
+        raise typer.Exit(ApiProcesses(config).run())
     serve(config, shared=shared)
 
 

@@ -59,7 +59,7 @@ def _shared_socket(host: str, port: int) -> socket.socket:
     return bound
 
 
-class Together:
+class ApiProcesses:
     """Runs `config.api_workers` processes of the API, which count their requests in one folder."""
 
     def __init__(self, config: Settings) -> None:
