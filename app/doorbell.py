@@ -52,8 +52,11 @@ def generation_key(job: str) -> str:
 
 
 def serialize(job: Mapping[str, Any]) -> bytes:
-    """Write an arq job as JSON: whoever can write to Redis must not be able to run code here."""
-    return orjson.dumps(job)
+    """Write an arq job as JSON: whoever can write to Redis must not be able to run code here.
+
+    An exception, which is the result of a job that failed, becomes its words.
+    """
+    return orjson.dumps(job, default=repr)
 
 
 def deserialize(data: bytes) -> dict[str, Any]:

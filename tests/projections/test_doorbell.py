@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from app.commands.posts import WrittenPost
 from app.commands.users import RegisteredUser
-from app.doorbell import BELL, FOLD, QUEUE, enqueue, generation_key
+from app.doorbell import BELL, FOLD, QUEUE, deserialize, enqueue, generation_key, serialize
 from app.settings import Settings
 from projections.bell_worker import BellWorker
 from projections.projector import Projector
@@ -188,3 +188,10 @@ async def until_the_end(messages: AsyncIterator[dict[str, object]]) -> AsyncIter
         if message["data"] == b"the end":
             return
         yield message
+
+
+def test_what_a_job_failed_at_is_kept_in_words() -> None:
+    assert deserialize(serialize({"s": False, "r": ValueError("no such job")})) == {
+        "s": False,
+        "r": "ValueError('no such job')",
+    }
