@@ -2,7 +2,10 @@
 
 import asyncio
 import time
+from bisect import bisect_left
 from collections import Counter as Counts
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -35,6 +38,16 @@ _FLUSH_SECONDS: Final = 0.1
 _CLOSED: Final = 499  # the client went away before the answer began
 
 
+class _Times(Histogram):
+    """Takes many observations at once: one by one takes a good part of the time of an answer out of memory."""
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """Observe each of them."""
+        self._sum.inc(sum(amounts))
+        for bucket, number in Counts(bisect_left(self._upper_bounds, amount) for amount in amounts).items():
+            self._buckets[bucket].inc(number)
+
+
 class Metrics:
     """The instruments of one app, in a registry of their own."""
 
@@ -47,7 +60,7 @@ class Metrics:
             ("method", "route", "status"),
             registry=self.registry,
         )
-        self.seconds = Histogram(
+        self.seconds = _Times(
             "inkfold_http_request_seconds",
             "Time until a request was answered.",
             ("method", "route"),
@@ -96,13 +109,12 @@ class Metrics:
         """Count, time and log what was noted."""
         noted, self._noted = self._noted, []
         self.in_progress.set(self.answering)
-        for (method, route, status), number in Counts((each.method, each.route, each.status) for each in noted).items():
-            self.requests.labels(method, route, str(status)).inc(number)
-        for method, route in {(each.method, each.route) for each in noted}:
-            observe = self.seconds.labels(method, route).observe
-            for each in noted:
-                if each.route == route and each.method == method:
-                    observe(each.seconds)
+        alike: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
+        for _, _, method, _, route, status, seconds in noted:
+            alike[method, route, status].append(seconds)
+        for (method, route, status), times in alike.items():
+            self.requests.labels(method, route, str(status)).inc(len(times))
+            self.seconds.labels(method, route).observe_all(times)
         self.access_log.write(noted)
 
     async def look(self, reader: Reader, pool: Pool, replicas: Replicas) -> None:

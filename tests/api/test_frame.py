@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from app.api.access_log import AccessLog, Answered
 from app.api.logs import JsonLines
+from app.api.metrics import Metrics
 from app.api.paths import declared_path
 from app.main import create_app
 from app.settings import Settings
@@ -135,6 +136,20 @@ async def test_metrics_count_by_route_and_show_the_projections(api: httpx.AsyncC
     assert 'inkfold_http_requests_total{method="other",route="/health/live",status="405"}' in text
     for projection in PROJECTIONS:
         assert f'inkfold_projection_behind{{projection="{projection.name}"}} 0.0' in text
+
+
+async def test_each_time_is_counted_in_its_bucket() -> None:
+    metrics = Metrics(AccessLog("error"))
+    for seconds in (0.0005, 0.001, 0.003, 20.0):
+        metrics.note(Answered(0.0, "-", "GET", "/posts/", "/posts/", 200, seconds))
+    metrics.flush()
+
+    labels = {"method": "GET", "route": "/posts/"}
+    (times,) = (metric for metric in metrics.registry.collect() if metric.name == "inkfold_http_request_seconds")
+    found = {sample.labels["le"]: sample.value for sample in times.samples if sample.name.endswith("_bucket")}
+    assert list(found.values()) == [2.0, 2.0, *[3.0] * 11, 4.0]
+    assert metrics.registry.get_sample_value("inkfold_http_request_seconds_sum", labels) == pytest.approx(20.0045)
+    assert metrics.registry.get_sample_value("inkfold_http_requests_total", {**labels, "status": "200"}) == 4.0
 
 
 async def test_root_leads_on(api: httpx.AsyncClient) -> None:
