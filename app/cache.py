@@ -38,7 +38,9 @@ if held[1] then
         return 0
     end
 end
-redis.call('HSET', KEYS[1], 'xmax', ARGV[1], 'open', ARGV[2], 'snapshot', ARGV[3], 'body', ARGV[4])
+redis.call(
+    'HSET', KEYS[1], 'xmax', ARGV[1], 'open', ARGV[2], 'snapshot', ARGV[3], 'changed_by', ARGV[4], 'body', ARGV[5]
+)
 return 1
 """
 
@@ -66,9 +68,10 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True)
 class CachedTop:
-    """The top posts as JSON, and the snapshot that they reflect."""
+    """The top posts as JSON, the snapshot that they reflect, and which transactions had changed their tables last."""
 
     snapshot: Snapshot
+    changed_by: str
     body: bytes
 
 
@@ -131,14 +134,13 @@ class Cache:
         """Return the top posts, or None when Redis has none or is down."""
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
-                snapshot, body = await cast(
-                    "Awaitable[list[bytes | None]]", self._redis.hmget(self._top_key, ["snapshot", "body"])
-                )
+                fields = self._redis.hmget(self._top_key, ["snapshot", "changed_by", "body"])
+                snapshot, changed_by, body = await cast("Awaitable[list[bytes | None]]", fields)
         except (RedisError, OSError, TimeoutError):
             return None
-        if snapshot is None or body is None:
+        if snapshot is None or changed_by is None or body is None:
             return None
-        return CachedTop(Snapshot.parse(snapshot.decode()), body)
+        return CachedTop(Snapshot.parse(snapshot.decode()), changed_by.decode(), body)
 
     async def forget_top(self) -> None:
         """Drop the top posts: after a crash of PostgreSQL, its transaction ids may begin again below theirs."""
@@ -153,7 +155,9 @@ class Cache:
         xmax, running = top.snapshot.age
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
-                await self._keep_newest(keys=[self._top_key], args=[xmax, -running, str(top.snapshot), top.body])
+                await self._keep_newest(
+                    keys=[self._top_key], args=[xmax, -running, str(top.snapshot), top.changed_by, top.body]
+                )
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("Redis did not take the top posts (%s); they are read from PostgreSQL meanwhile.", error)
 

@@ -49,6 +49,10 @@ class Glance:
         """Say whether all of these projections reflect all of these transactions."""
         return all(self.snapshot(name).sees(each) for name in projections for each in transactions)
 
+    def changed_by(self, projections: Iterable[str]) -> str:
+        """Return which transactions changed the tables of these projections last, by the projections' names."""
+        return " ".join(self.changes[name][1] for name in sorted(projections))
+
     def snapshot(self, projection: str) -> Snapshot:
         """Return the snapshot that a projection reflects; raises KeyError when it was never built."""
         return Snapshot.parse(self.changes[projection][0])

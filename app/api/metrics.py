@@ -35,7 +35,8 @@ router = APIRouter(tags=["operations"])
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _FLUSH_SECONDS: Final = 0.1
-_CLOSED: Final = 499  # the client went away before the answer began
+#: The status of a request whose client went away, or that was cancelled, before the answer began.
+CLOSED: Final = 499
 
 
 class _Times(Histogram):
@@ -141,7 +142,7 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = _CLOSED
+        status = CLOSED
 
         async def send_noting(message: Message) -> None:
             nonlocal status

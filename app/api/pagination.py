@@ -60,7 +60,7 @@ def page_answer(
     """Answer with a page, and a Link to the next one that keeps the request's other parameters."""
     sent = {**PERSONAL, **(headers or {})}
     if page.next_cursor is not None:
-        link = next_page(request.url.path, request.url.query, page.next_cursor)
+        link = next_page(request.scope["path"], request.scope["query_string"].decode("latin-1"), page.next_cursor)
         sent["Link"] = f'<{link}>; rel="next"'
     return Response(page_body(page, also=also), media_type="application/json", headers=sent)
 

@@ -18,6 +18,7 @@ from projections.engine.snapshot import Snapshot
 _TOP_POSTS = """
 SELECT
     s.snapshot,
+    s.changed_by,
     p.id,
     p.author_id,
     p.author_username,
@@ -27,7 +28,9 @@ SELECT
     p.created_at,
     p.updated_at
 FROM (
-    SELECT CASE WHEN count(DISTINCT c.snapshot::text) = 1 THEN min(c.snapshot::text) END AS snapshot
+    SELECT
+        CASE WHEN count(DISTINCT c.snapshot::text) = 1 THEN min(c.snapshot::text) END AS snapshot,
+        string_agg(c.xmin::text, ' ' ORDER BY c.projection) AS changed_by
     FROM checkpoint c
     WHERE c.projection IN ('ranking', 'posts')
 ) s
@@ -61,30 +64,35 @@ class TopPosts:
         return TopList(
             body=orjson.dumps({"items": cards}, default=str, option=orjson.OPT_UTC_Z),
             snapshot=Snapshot.parse(snapshot) if snapshot else None,
+            changed_by=rows[0]["changed_by"] if snapshot else "",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class TopList:
-    """The JSON to send, and the snapshot that it reflects, if it reflects a single one."""
+    """The JSON to send, the snapshot that it reflects, if it is a single one, and what had changed its tables last."""
 
     body: bytes
     snapshot: Snapshot | None
+    changed_by: str
 
 
 async def cached_top_posts(cache: Cache, freshness: Freshness, *, tokens: Sequence[int]) -> bytes | None:
-    """Return the list from Redis if it is as new as the last step that this process knows of, and that saw `tokens`."""
-    reached = await freshness.reached("ranking")
-    if reached is None or not all(map(reached.sees, tokens)):
-        return None
+    """Return the list from Redis if it is as new as the last steps known to this process, and these saw `tokens`."""
+    least: list[Snapshot] = []
+    for projection in TopPosts.reads:
+        reached = await freshness.reached(projection)
+        if reached is None or not all(map(reached.sees, tokens)):
+            return None
+        least.append(reached)
     top = await cache.read_top()
-    return top.body if top is not None and reached.age <= top.snapshot.age else None
+    return top.body if top is not None and all(each.age <= top.snapshot.age for each in least) else None
 
 
 async def cache_top_posts(cache: Cache, top: TopList) -> None:
     """Put the list into Redis unless a newer one is there."""
     if top.snapshot is not None:
-        await cache.write_top(CachedTop(top.snapshot, top.body))
+        await cache.write_top(CachedTop(top.snapshot, top.changed_by, top.body))
 
 
 def _card(row: asyncpg.Record) -> dict[str, Any]:

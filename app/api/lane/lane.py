@@ -13,13 +13,13 @@ from app.api.access_log import Answered
 from app.api.lane.asked import Asked, asked
 from app.api.lane.sources import Sources
 from app.api.lane.switched import Switched, switched
-from app.api.metrics import Metrics
+from app.api.metrics import CLOSED, Metrics
 from app.api.problems import problem_answer
 from app.api.representations import RawHeaders, has, unchanged
 from app.api.request_ids import HEADER, id_for
 from app.api.security_headers import RAW_HEADERS
 from app.command_store import CommandStore
-from app.errors import InkfoldError, Overloaded, Unavailable
+from app.errors import Overloaded, Unavailable
 
 _ID_HEADER: Final = HEADER.lower().encode()
 
@@ -48,29 +48,33 @@ class FastLane:
     async def _read(self, request: Asked, scope: Scope, send: Send) -> bool:
         began = time.perf_counter()
         self._metrics.answering += 1
+        id_ = id_for(request.headers.get(_ID_HEADER))
+        status: int | None = CLOSED
         try:
             found = await _found(request, self._sources)
             if found is None:
+                status = None  # FastAPI counts it
                 return False
             status, headers, body = found
-            id_ = id_for(request.headers.get(_ID_HEADER))
             await _send(send, status, [*headers, (_ID_HEADER, id_.encode())], body)
         finally:
             self._metrics.answering -= 1
-        self._note(id_, scope, request.screen.route, status, began)
+            if status is not None:
+                self._note(id_, scope, request.screen.route, status, began)
         return True
 
     async def _run(self, command: Switched, scope: Scope, send: Send) -> None:
         began = time.perf_counter()
         self._metrics.answering += 1
-        id_ = id_for(command.sent_id)
+        id_, status = id_for(command.sent_id), CLOSED
         try:
             response = await command.answer(self._store, id_)
+            status = response.status_code
             headers = [*response.raw_headers, *RAW_HEADERS, (_ID_HEADER, id_.encode())]
-            await _send(send, response.status_code, headers, bytes(response.body))
+            await _send(send, status, headers, bytes(response.body))
         finally:
             self._metrics.answering -= 1
-        self._note(id_, scope, command.kind.route, response.status_code, began)
+            self._note(id_, scope, command.kind.route, status, began)
 
     def _note(self, id_: str, scope: Scope, route: str, status: int, began: float) -> None:
         seconds = time.perf_counter() - began
@@ -88,8 +92,8 @@ async def _found(request: Asked, sources: Sources) -> tuple[int, RawHeaders, byt
     except (Overloaded, Unavailable) as error:
         problem = problem_answer(error)
         return problem.status_code, [*problem.raw_headers, *RAW_HEADERS], bytes(problem.body)
-    except InkfoldError:
-        return None  # FastAPI says it as for everybody
+    except Exception:  # noqa: BLE001 - whatever it is, FastAPI asks again and says it as for everybody
+        return None
     if representation is None:
         return None
     variant = representation.select(accept_encoding=request.headers.get(b"accept-encoding"))

@@ -78,6 +78,14 @@ class Sources:
         return await query.fetch(self._reader)
 
     async def _top(self, glance: Glance) -> bytes | None:
-        """Return the list as it lies in Redis, if it is no older than the glance."""
+        """Return the list as it lies in Redis, if it was made of the very tables that the glance saw.
+
+        One of the same snapshot may be of the rows before they were mended, and would be kept.
+        """
         top = await self._cache.read_top()
-        return top.body if top is not None and glance.snapshot("ranking").age <= top.snapshot.age else None
+        if top is None or (top.snapshot, top.changed_by) != (
+            glance.snapshot("ranking"),
+            glance.changed_by(TopPosts.reads),
+        ):
+            return None
+        return top.body
