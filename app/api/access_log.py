@@ -3,6 +3,7 @@
 app.api.metrics has it written. Never a header, a query string or a body: tokens stand there.
 """
 
+import contextlib
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -45,8 +46,9 @@ class AccessLog:
             if (self._watched if request.route.startswith(_WATCHED) else self._ordinary)
         ]
         if lines:
-            sys.stderr.write("".join(lines))
-            sys.stderr.flush()
+            with contextlib.suppress(OSError):  # nobody reads it any more, which is no reason not to answer
+                sys.stderr.write("".join(lines))
+                sys.stderr.flush()
 
 
 def _line(request: Answered) -> str:
