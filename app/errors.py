@@ -1,4 +1,4 @@
-"""What can be refused or go wrong, as exceptions with a status, a slug and a sentence. app.api.problems answers them.
+"""What can be refused or go wrong, as exceptions with a status, a slug and a sentence; app.api answers them.
 
 InkfoldError
 ├── Refused (4xx): InvalidInput, Unauthenticated, Forbidden, NotFound…, Conflict, PreconditionFailed

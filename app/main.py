@@ -18,11 +18,9 @@ from app.api import (
     analytics,
     auth,
     feed,
-    health,
     index,
     likes,
     likes_commands,
-    metrics,
     notifications,
     notifications_commands,
     posts,
@@ -32,18 +30,19 @@ from app.api import (
     top,
     users,
 )
-from app.api.access_log import AccessLog
-from app.api.body_limit import BodyLimit
 from app.api.docs import mount_docs
-from app.api.error_handlers import LastResort, install_error_handlers
+from app.api.frame.access_log import AccessLog
+from app.api.frame.body_limit import BodyLimit
+from app.api.frame.error_handlers import LastResort, install_error_handlers
+from app.api.frame.logs import log_to_stderr
+from app.api.frame.paths import HeadRequests, TrailingSlashes
+from app.api.frame.representations import Represented
+from app.api.frame.request_ids import RequestIds
+from app.api.frame.security_headers import SecurityHeaders
 from app.api.lane.lane import FastLane
 from app.api.lane.sources import Sources
-from app.api.logs import log_to_stderr
 from app.api.openapi import DESCRIPTION, SUMMARY, TAGS, describe_api
-from app.api.paths import HeadRequests, TrailingSlashes
-from app.api.representations import Represented
-from app.api.request_ids import RequestIds
-from app.api.security_headers import SecurityHeaders
+from app.api.operations import health, metrics
 from app.cache import Cache
 from app.checkpoints import own_cluster
 from app.command_store import CommandStore

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from app.api.answers import json_answer
 from app.api.dependencies import Reads
+from app.api.frame.problems import problems
 from app.api.pagination import OnceEach
-from app.api.problems import problems
 from app.api.schemas_read import LikeStatistics as LikeStatisticsAnswer
 from app.errors import InvalidInput, ProjectionLagging
 from app.queries.like_statistics import LikeStatistics

@@ -10,9 +10,9 @@ from starlette.responses import Response
 from app.api.answers import command_answer, json_answer
 from app.api.bodies import Credentials, Registration, SentRefreshToken
 from app.api.dependencies import Config, Passwords, Reads, SignedIn, Store, Tokens
-from app.api.problems import UnsupportedMediaType, problems
+from app.api.frame.problems import UnsupportedMediaType, problems
+from app.api.frame.strict_json import JSON, StrictJsonRoute, media_type, read_json
 from app.api.schemas import IssuedTokens, OwnAccount, RegisteredAccount
-from app.api.strict_json import JSON, StrictJsonRoute, media_type, read_json
 from app.commands.sessions import begin_session, end_session, rotate_session
 from app.commands.users import RegisterUser, find_account, register_user, store_password_hash
 from app.errors import (

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api.dependencies import Reads, SignedIn
+from app.api.frame.problems import problems
 from app.api.pagination import LINK_HEADER, Cursor, Limit, OnceEach, page_answer
-from app.api.problems import problems
 from app.api.schemas_read import PostCards
 from app.errors import InvalidCursor, InvalidInput, ProjectionLagging, Unauthenticated
 from app.queries.home_feed import HomeFeed

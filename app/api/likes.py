@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api.dependencies import Reads
+from app.api.frame.problems import problems
 from app.api.pagination import LINK_HEADER, Cursor, Limit, OnceEach, page_answer
-from app.api.problems import problems
 from app.api.schemas_read import LikesOfPost
 from app.errors import InvalidCursor, InvalidInput, PostNotFound, ProjectionLagging
 from app.queries.list_post_likes import ListPostLikes

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.api.answers import command_answer
 from app.api.dependencies import SignedIn, Store
-from app.api.problems import problems
+from app.api.frame.problems import problems
 from app.api.schemas import LikeState
 from app.command_store import Committed
 from app.commands.likes import LikePost, ToggleLike, UnlikePost, like_post, toggle_like, unlike_post

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.dependencies import Reads, SignedIn
+from app.api.frame.problems import problems
 from app.api.pagination import LINK_HEADER, Cursor, Limit, OnceEach, page_answer
-from app.api.problems import problems
 from app.api.schemas_read import Notifications
 from app.errors import InvalidCursor, InvalidInput, ProjectionLagging, Unauthenticated
 from app.queries.list_notifications import ListNotifications, Status

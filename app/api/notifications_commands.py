@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.api.answers import command_answer
 from app.api.dependencies import SignedIn, Store
-from app.api.problems import problems
+from app.api.frame.problems import problems
 from app.api.schemas import NotificationState, ReadCount
 from app.commands.notifications import (
     ReadAllNotifications,

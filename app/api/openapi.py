@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 
 from app.api.bodies import Credentials
 from app.api.dependencies import OPTIONAL_SCHEME, SCHEME
-from app.api.problems import (
+from app.api.frame.problems import (
     ContentTooLarge,
     MalformedBody,
     Problem,

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from app.api.answers import json_answer
 from app.api.dependencies import MaybeSignedIn, Reads
-from app.api.entity_tags import post_etag
+from app.api.frame.entity_tags import post_etag
+from app.api.frame.problems import problems
 from app.api.pagination import LINK_HEADER, PERSONAL, Cursor, Limit, OnceEach, page_answer
-from app.api.problems import problems
 from app.api.schemas_read import PostCards, PostWithContent
 from app.errors import InvalidCursor, InvalidInput, PostNotFound, ProjectionLagging
 from app.queries.get_post import GetPost
@@ -71,7 +71,7 @@ async def get_post(
     post_id: UUID,
     reads: Reads,
     viewer_id: ViewerId,
-    _if_none_match: Annotated[  # app.api.representations looks at it
+    _if_none_match: Annotated[  # app.api.frame.representations looks at it
         list[str] | None,
         Header(
             alias="If-None-Match", description="ETags that you have; if the post has one of them, the answer is 304"

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from app.api.answers import command_answer
 from app.api.bodies import NewPost, PostChange
 from app.api.dependencies import SignedIn, Store
-from app.api.preconditions import ExpectedVersions
-from app.api.problems import problems
+from app.api.frame.preconditions import ExpectedVersions
+from app.api.frame.problems import problems
+from app.api.frame.strict_json import StrictJsonRoute
 from app.api.schemas import WrittenPost
-from app.api.strict_json import StrictJsonRoute
 from app.command_store import Committed
 from app.commands.posts import DeletePost, EditPost, PublishPost, delete_post, edit_post, publish_post
 from app.commands.posts import WrittenPost as StoredPost

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.api.answers import json_answer
-from app.api.problems import Problem, all_kinds, describe, problems
+from app.api.frame.problems import Problem, all_kinds, describe, problems
 from app.errors import NotFound
 
 router = APIRouter(prefix="/problems", tags=["problems"])

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.api.dependencies import Reads, ReadSession, TopCache, Watch
+from app.api.frame.problems import problems
 from app.api.pagination import OnceEach
-from app.api.problems import problems
 from app.api.schemas import MostLikedPosts
 from app.cache import Cache
 from app.errors import InvalidInput, ProjectionLagging

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from app.api.answers import json_answer
 from app.api.dependencies import Reads, SignedIn
+from app.api.frame.problems import problems
 from app.api.pagination import LINK_HEADER, Cursor, Limit, OnceEach, page_answer
 from app.api.posts import LISTS, Sort, ViewerId
-from app.api.problems import problems
 from app.api.schemas_read import Followings, PostCards, Profile
 from app.errors import InvalidCursor, InvalidInput, ProjectionLagging, Unauthenticated, UserNotFound
 from app.queries.list_subscriptions import ListSubscribers, ListSubscriptions

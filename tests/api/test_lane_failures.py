@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.api.metrics import Metrics
+from app.api.operations.metrics import Metrics
 from projections.engine.checkpoint import Connection, touch
 from projections.projector import Projector
 from tests.support.people import Person, SignUp

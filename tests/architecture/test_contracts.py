@@ -42,7 +42,7 @@ VIOLATIONS = [
     (MODELS, "projections/projector.py", "import app.models"),
     (HTTP, "app/commands/likes.py", "from fastapi import HTTPException"),
     (HTTP, "app/queries/page.py", "from starlette.responses import Response"),
-    (HTTP, "app/errors.py", "import app.api.problems"),
+    (HTTP, "app/errors.py", "import app.api.frame.problems"),
     (HTTP, "projections/projector.py", "from app.main import create_app"),
     (ENGINE, "projections/engine/step.py", "from app.settings import settings"),
     (ENGINE, "projections/engine/step.py", "import redis"),

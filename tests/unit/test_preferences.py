@@ -3,7 +3,7 @@
 import pytest
 
 from app.api.dependencies import prefers_stale
-from app.api.preconditions import expected_versions
+from app.api.frame.preconditions import expected_versions
 from app.errors import PreconditionFailed
 
 

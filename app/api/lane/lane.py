@@ -9,15 +9,15 @@ from typing import Final
 
 from starlette.types import Scope, Send
 
-from app.api.access_log import Answered
+from app.api.frame.access_log import Answered
+from app.api.frame.problems import problem_answer
+from app.api.frame.representations import RawHeaders, has, unchanged
+from app.api.frame.request_ids import HEADER, id_for
+from app.api.frame.security_headers import RAW_HEADERS
 from app.api.lane.asked import Asked, asked
 from app.api.lane.sources import Sources
 from app.api.lane.switched import Switched, switched
-from app.api.metrics import CLOSED, Metrics
-from app.api.problems import problem_answer
-from app.api.representations import RawHeaders, has, unchanged
-from app.api.request_ids import HEADER, id_for
-from app.api.security_headers import RAW_HEADERS
+from app.api.operations.metrics import CLOSED, Metrics
 from app.command_store import CommandStore
 from app.errors import Overloaded, Unavailable
 

@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from app.api.answers import json_bytes
-from app.api.entity_tags import post_etag
+from app.api.frame.entity_tags import post_etag
+from app.api.frame.representations import RawHeaders, Representation
+from app.api.frame.security_headers import RAW_HEADERS
 from app.api.pagination import PERSONAL, next_page, page_body
 from app.api.posts import LISTS
-from app.api.representations import RawHeaders, Representation
-from app.api.security_headers import RAW_HEADERS
 from app.queries.get_post import GetPost, PostDetail
 from app.queries.home_feed import HomeFeed
 from app.queries.list_notifications import ListNotifications, NotificationPage, Status

@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Any, Final
 
+from app.api.frame.representations import Representation
 from app.api.lane.asked import Asked
 from app.api.lane.screens import sent_parameters
-from app.api.representations import Representation
 from app.cache import Cache
 from app.glances import Glance, Glances
 from app.kept import Kept

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.api.answers import command_answer
-from app.api.error_handlers import problem_of
+from app.api.frame.error_handlers import problem_of
+from app.api.frame.request_ids import naming
 from app.api.lane.asked import principal_id
-from app.api.request_ids import naming
 from app.command_store import CommandStore, Committed
 from app.commands.likes import LikePost, ToggleLike, UnlikePost, like_post, toggle_like, unlike_post
 from app.commands.subscriptions import (

@@ -1,6 +1,6 @@
 """Errors as application/problem+json (RFC 9457): those that only HTTP knows, how each is answered and documented.
 
-app.api.error_handlers answers with them; routes name the ones they can raise.
+app.api.frame.error_handlers answers with them; routes name the ones they can raise.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from app.api.request_ids import request_id
+from app.api.frame.request_ids import request_id
 from app.errors import InkfoldError, Unauthenticated
 
 MEDIA_TYPE: Final = "application/problem+json"

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.entity_tags import digest, none_match
+from app.api.frame.entity_tags import digest, none_match
 
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 

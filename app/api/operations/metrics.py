@@ -21,11 +21,11 @@ from prometheus_client import (
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.access_log import AccessLog, Answered
 from app.api.dependencies import ReadPool, Sources
-from app.api.projection_metrics import ProjectionMetrics
-from app.api.request_ids import request_id
-from app.api.shared_metrics import exposition
+from app.api.frame.access_log import AccessLog, Answered
+from app.api.frame.request_ids import request_id
+from app.api.operations.projection_metrics import ProjectionMetrics
+from app.api.operations.shared_metrics import exposition
 from app.db import Pool
 from app.queries.reader import Reader
 from app.replicas.routing import Replicas

@@ -1,6 +1,6 @@
 """The access log: one JSON line a request on standard error, written many at once.
 
-app.api.metrics has it written. Never a header, a query string or a body: tokens stand there.
+app.api.operations.metrics has it written. Never a header, a query string or a body: tokens stand there.
 """
 
 import contextlib

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.problems import MalformedBody, UnsupportedMediaType
+from app.api.frame.problems import MalformedBody, UnsupportedMediaType
 
 JSON = "application/json"
 

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from app.api.request_ids import request_id
+from app.api.frame.request_ids import request_id
 
 _OURS = ("app", "projections")
 

@@ -4,7 +4,7 @@ from starlette.datastructures import Headers
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.problems import ContentTooLarge, problem_answer
+from app.api.frame.problems import ContentTooLarge, problem_answer
 
 
 class BodyLimit:

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Header
 
-from app.api.entity_tags import means_any, sent_tags
+from app.api.frame.entity_tags import means_any, sent_tags
 from app.errors import PreconditionFailed
 
 _ETAG: Final = re.compile(r'"([1-9][0-9]{0,8})\.[^"]*"', re.ASCII)

@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 from prometheus_client import CollectorRegistry, Gauge
 
-from app.api.health import Standing, standings
+from app.api.operations.health import Standing, standings
 from app.errors import InkfoldError
 from app.queries.reader import Reader
 

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tortoise.exceptions import IntegrityError
 
-from app.api.problems import (
+from app.api.frame.problems import (
     ContentTooLarge,
     MalformedBody,
     MethodNotAllowed,

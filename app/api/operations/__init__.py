@@ -1,0 +1,1 @@
+"""What those who run Inkfold ask for: health, readiness and metrics."""
