@@ -19,7 +19,7 @@ from tortoise.exceptions import DBConnectionError, IntegrityError
 from tortoise.transactions import in_transaction  # noqa: TID251 - the one place that may
 
 from app.cache import Cache
-from app.connection_loss import CONNECTION_LOST, ended_by_postgres
+from app.connection_loss import CONNECTION_LOST, ended_by_postgres, ended_while_idle
 from app.db import bind_models, expire_connections
 from app.doorbell import ANNOUNCE, FOLD, Doorbell
 from app.errors import OutcomeUnknown, Overloaded, Unauthenticated, Unavailable
@@ -177,6 +177,8 @@ class CommandStore:
         sent = False
         try:
             async with self._models.db().acquire_connection() as connection:
+                if not statement.repeatable and ended_while_idle(connection):
+                    raise asyncpg.ConnectionDoesNotExistError("it was ended while it lay idle")
                 sent = True
                 row = await connection.fetchrow(statement.sql, *statement.values)
         except _CONNECTION_LOST as error:

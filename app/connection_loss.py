@@ -1,6 +1,7 @@
-"""The errors by which PostgreSQL says that a connection is gone or can't be had. All sides agree on them here."""
+"""How a connection that is gone, or can't be had, is known. All sides agree on it here."""
 
-from typing import Final
+import select
+from typing import Any, Final
 
 import asyncpg
 
@@ -20,3 +21,14 @@ CONNECTION_LOST: Final[tuple[type[Exception], ...]] = (
 def ended_by_postgres(error: Exception) -> bool:
     """Say whether PostgreSQL said itself that it ended the session; it never says so after a commit."""
     return any(isinstance(said, asyncpg.AdminShutdownError) for said in (error, error.__cause__))
+
+
+def ended_while_idle(connection: Any) -> bool:
+    """Say whether PostgreSQL has ended an asyncpg connection, although the event loop has not come to see it.
+
+    What an idle connection has to say unasked is its end. Sent over it, a statement would be lost, and nobody could say
+    for certain that it was not done.
+    """
+    unread = select.poll()
+    unread.register(connection._transport.get_extra_info("socket"), select.POLLIN)  # noqa: SLF001 - no other way there
+    return bool(unread.poll(0))

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import asyncpg
 import httpx
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from redis.asyncio import Redis
@@ -24,6 +25,10 @@ from projections.engine.shadow import shadow_schemas
 from projections.projector import Projector
 from tests.support.people import Person, SignUp
 from tests.support.running_worker import running_worker
+
+# How long an example takes says nothing on a machine that others use, too.
+hypothesis.settings.register_profile("inkfold", deadline=None)
+hypothesis.settings.load_profile("inkfold")
 
 EMPTY = """
 DO $$

@@ -76,7 +76,6 @@ def shown(answer: RawAnswer) -> RawAnswer:
 @example(asked=RawRequest("GET", "/posts/", b"limit=1", ((b"host", b"a/b"),)))
 @settings(
     max_examples=400,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -8,8 +8,6 @@ from projections.engine.checkpoint import Connection
 from projections.projector import Projector
 from tests.support.people import Person, SignUp
 
-pytestmark = pytest.mark.usefixtures("worker")
-
 
 async def top(client: httpx.AsyncClient) -> tuple[str, list[tuple[str, int]]]:
     answer = await client.get("/posts/top/")
@@ -17,17 +15,18 @@ async def top(client: httpx.AsyncClient) -> tuple[str, list[tuple[str, int]]]:
     return answer.headers["X-Cache"], [(item["title"], item["like_count"]) for item in answer.json()["items"]]
 
 
-async def two_posts(signed_up: SignUp) -> Person:
+@pytest.fixture
+async def ada(signed_up: SignUp, projector: Projector) -> Person:
+    """Who has written two posts, both folded, and likes one."""
     ada = await signed_up("ada")
     liked = await ada.publish("Liked")
     await ada.publish("Unliked")
     await ada.put(f"/posts/{liked}/like/")
+    await projector.fold()
     return ada
 
 
-async def test_the_list_comes_from_redis_once_it_is_there(signed_up: SignUp) -> None:
-    ada = await two_posts(signed_up)
-    await top(ada)
+async def test_the_list_comes_from_redis_once_it_is_there(ada: Person) -> None:
     assert await top(ada) == ("hit", [("Liked", 1), ("Unliked", 0)])
 
 
@@ -37,47 +36,40 @@ async def test_a_query_parameter_sent_twice_is_refused(api: httpx.AsyncClient) -
     assert answer.json()["type"] == "/problems/invalid-input"
 
 
-async def test_what_redis_has_lost_is_read_and_put_back(
-    signed_up: SignUp, api: httpx.AsyncClient, redis: Redis
-) -> None:
-    await top(await two_posts(signed_up))
+@pytest.mark.usefixtures("ada")
+async def test_what_redis_has_lost_is_read_and_put_back(api: httpx.AsyncClient, redis: Redis) -> None:
     await redis.flushall()
     assert await top(api) == ("miss", [("Liked", 1), ("Unliked", 0)])
     assert (await top(api))[0] == "hit"
 
 
-async def test_whoever_redis_has_forgotten_is_still_answered_from_it(signed_up: SignUp, redis: Redis) -> None:
-    ada = await two_posts(signed_up)
+async def test_whoever_redis_has_forgotten_is_still_answered_from_it(ada: Person, redis: Redis) -> None:
     await redis.flushall()
     await top(ada)
     assert await top(ada) == ("hit", [("Liked", 1), ("Unliked", 0)])
 
 
 async def test_a_list_older_than_the_newest_step_is_not_served(
-    signed_up: SignUp, api: httpx.AsyncClient, redis: Redis, migrated: Projector
+    ada: Person, api: httpx.AsyncClient, redis: Redis, projector: Projector
 ) -> None:
-    ada = await two_posts(signed_up)
-    await top(ada)
-    old = await migrated.cache.read_top()
+    old = await projector.cache.read_top()
     assert old is not None
     await ada.publish("Newer")
-    await ada.get("/posts/")
-    await redis.delete(migrated.cache._top_key)
-    await migrated.cache.write_top(old)
+    await projector.fold()
+    await redis.delete(projector.cache._top_key)
+    await projector.cache.write_top(old)
     assert len((await top(api))[1]) == 3
 
 
 async def test_an_older_list_never_takes_the_place_of_a_newer_one(
-    signed_up: SignUp, migrated: Projector, sql: Connection
+    ada: Person, projector: Projector, sql: Connection
 ) -> None:
-    ada = await two_posts(signed_up)
-    await top(ada)
-    older = await migrated.cache.read_top()
+    older = await projector.cache.read_top()
     await ada.publish("Newer")
-    await top(ada)
-    newer = await migrated.cache.read_top()
+    await projector.fold()
+    newer = await projector.cache.read_top()
     assert older is not None
     assert newer is not None
-    await migrated.cache.write_top(older)
-    assert await migrated.cache.read_top() == newer
+    await projector.cache.write_top(older)
+    assert await projector.cache.read_top() == newer
     assert await sql.fetchval("SELECT count(*) FROM read_post_rank") == 3

@@ -2,11 +2,15 @@
 
 import asyncio
 
+import asyncpg
+import psutil
 import pytest
 
 from app.command_store import CommandStore, Transaction
+from app.connection_loss import ended_while_idle
 from app.errors import OutcomeUnknown, Overloaded
 from app.events import PostEdited
+from app.settings import Settings
 from tests.commands.conftest import MakeStore, edits, titles
 from tests.support.blog import Blog
 
@@ -43,6 +47,17 @@ async def test_a_connection_cut_during_the_commit_has_an_unknown_outcome(blog: B
         await blog.sql.execute("DROP FUNCTION cut CASCADE")
     assert await edits(blog) == 0
     await blog.edit(post, title="Known")
+
+
+async def test_a_connection_is_known_to_have_ended_before_anything_is_sent_over_it(config: Settings) -> None:
+    connection = await asyncpg.connect(config.database_url)
+    assert not ended_while_idle(connection)
+    server = psutil.Process(connection.get_server_pid())
+    server.terminate()
+    psutil.wait_procs([server], timeout=60)  # the event loop stands still meanwhile, and can't see it
+    assert not connection.is_closed()
+    assert ended_while_idle(connection)
+    connection.terminate()
 
 
 async def test_who_waits_too_long_for_a_connection_is_told_so(blog: Blog, make_store: MakeStore) -> None:

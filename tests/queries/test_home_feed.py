@@ -61,7 +61,7 @@ async def authors(sql: Connection, rows: ReadRows) -> list[UUID]:
 @example(followed={0, 1}, limit=2)  # finds too few there
 @example(followed={1, 2}, limit=20)  # asks the authors at once
 @example(followed=set(range(AUTHORS)), limit=100)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_feed_has_every_post_of_those_followed_once_newest_first(
     sql: Connection, reader: Reader, rows: ReadRows, authors: list[UUID], *, followed: set[int], limit: int
 ) -> None:

@@ -16,19 +16,20 @@ from tests.support.people import Person
 from tests.support.replica import LOGGED, api_reading_from, caught_up, copy_of, reasons, resume, tell, until
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def primary(servers: Servers, migrated: Projector) -> AsyncIterator[EmbeddedPostgres]:  # noqa: ARG001
-    """The server under test, whose log says what it is asked."""
-    for name, value in LOGGED.items():
+    """The server under test, whose log says what it is asked, and which keeps what a slow replica has yet to fetch."""
+    settings = {**LOGGED, "wal_keep_size": "1GB"}
+    for name, value in settings.items():
         await tell(servers.postgres, f"ALTER SYSTEM SET {name} = '{value}'")
     await tell(servers.postgres, "SELECT pg_reload_conf()")
     yield servers.postgres
-    for name in LOGGED:
+    for name in settings:
         await tell(servers.postgres, f"ALTER SYSTEM RESET {name}")
     await tell(servers.postgres, "SELECT pg_reload_conf()")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def standby(primary: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     with copy_of(primary, tmp_path_factory.mktemp("replica")) as standby:
         yield standby

@@ -24,7 +24,6 @@ def tally() -> Iterator[Tally]:
 def test_whatever_goes_wrong_nobody_is_told_a_wrong_thing(tally: Tally) -> None:
     short = settings(
         database=None,
-        deadline=None,
         max_examples=5,
         stateful_step_count=30,
         phases=[Phase.generate],
