@@ -3,8 +3,8 @@
 app.freshness makes it; it and app.replicas wait for it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from projections.engine.snapshot import Snapshot
 
@@ -20,6 +20,10 @@ class Demand:
     def met(self, reached: Mapping[str, Snapshot]) -> bool:
         """Say whether projections that have reached these snapshots meet it; one that is not among them does not."""
         return all(name in reached and self._enough(name, reached[name]) for name in self.projections)
+
+    def without(self, caught_up: Collection[str]) -> "Demand":
+        """Return the same without the least snapshots of projections that turned out to lack nothing."""
+        return replace(self, snapshots={name: at for name, at in self.snapshots.items() if name not in caught_up})
 
     def _enough(self, name: str, snapshot: Snapshot) -> bool:
         least = self.snapshots.get(name)

@@ -6,13 +6,10 @@ PostgreSQL, so any of them may get lost or run twice.
 
 import asyncio
 import logging
-import signal
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
-import asyncpg
 import uvloop
 from arq import cron
 from arq.cron import CronJob
@@ -20,18 +17,21 @@ from arq.typing import WorkerCoroutine, WorkerSettingsType
 from arq.worker import func, get_kwargs
 from redis.exceptions import RedisError
 
+from app.connection_loss import CONNECTION_LOST
 from app.doorbell import ANNOUNCE, FOLD, QUEUE, deserialize, serialize
 from app.redis_client import open_redis
 from app.settings import Settings, settings
 from projections.bell_worker import BEGUN, BellWorker
 from projections.projector import REDIS_SECONDS, Projector
+from projections.without_redis import end, work_without_redis
 
 _JOB_SECONDS = 60
 _POLL_SECONDS = 0.01
 #: Killed workers leave jobs that nobody may begin for a while; these must not be all that is seen of the queue.
 _MOST_JOBS_LOOKED_AT = 10_000
-#: How often a Redis that is gone is looked for.
-_PING_SECONDS = 1.0
+
+#: How it is known that a server is gone.
+_GONE: Final[tuple[type[Exception], ...]] = (RedisError, *CONNECTION_LOST)
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ async def start(context: Context) -> None:
 async def stop(context: Context) -> None:
     """Close it."""
     if "projector" in context:
-        await _stop(context["beside"])
+        await end(context["beside"])
         await _projector(context).close()
 
 
@@ -126,14 +126,16 @@ def main() -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             asyncio.set_event_loop(runner.get_loop())  # arq takes it
             worker = bell_worker(settings())
+            gone: Exception
             try:
                 worker.run()
-            except (RedisError, OSError) as error:
-                if worker.ending:
-                    return
-                log.warning("Redis is gone (%s); working without it until it is back.", error)
+            except _GONE as error:
+                gone = error
             else:
                 return
+            if worker.ending:
+                return
+            log.warning("A server is gone (%s); working without Redis until it is back.", gone)
 
 
 def bell_worker(config: Settings, **options: Any) -> BellWorker:
@@ -141,29 +143,6 @@ def bell_worker(config: Settings, **options: Any) -> BellWorker:
     arguments = cast("dict[str, Any]", get_kwargs(cast("WorkerSettingsType", worker_settings(config))))
     bell = open_redis(config.redis_url)
     return BellWorker(bell=bell, fold=lambda context: _projector(context).fold_rung(), **(arguments | options))
-
-
-async def work_without_redis(config: Settings) -> bool:
-    """Fold and announce until Redis answers; return whether a signal ended it before. At once if Redis is there."""
-    stopped = asyncio.Event()
-    for signal_ in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(signal_, stopped.set)
-    projector = await Projector.open(config)
-    building = asyncio.create_task(projector.building())
-    try:
-        while not stopped.is_set() and not await projector.redis_answers():
-            until = time.monotonic() + _PING_SECONDS
-            while not stopped.is_set() and time.monotonic() < until:
-                try:
-                    await projector.work_alone()
-                except asyncpg.InsufficientResourcesError as error:
-                    log.warning("PostgreSQL has no room (%s); trying again.", error)
-                    await asyncio.sleep(_PING_SECONDS)
-                await asyncio.sleep(_POLL_SECONDS)
-    finally:
-        await _stop({building})
-        await projector.close()
-    return stopped.is_set()
 
 
 def _cron(job: Callable[[Context], Awaitable[None]], **when: int) -> CronJob:
@@ -181,13 +160,6 @@ def _ended(context: Context, task: "asyncio.Task[object]") -> None:
     context["beside"].discard(task)
     if not task.cancelled() and task.exception():
         log.error("Work beside the jobs failed: %s", task.exception())
-
-
-async def _stop(tasks: Iterable["asyncio.Task[Any]"]) -> None:
-    stopped = list(tasks)
-    for task in stopped:
-        task.cancel()
-    await asyncio.gather(*stopped, return_exceptions=True)
 
 
 def _projector(context: Context) -> Projector:

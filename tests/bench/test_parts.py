@@ -111,8 +111,8 @@ async def test_a_paced_load_that_is_refused_is_a_failure() -> None:
 
 
 async def test_a_helper_that_fails_is_a_failure() -> None:
-    with pytest.raises(LineFailedError, match=r"loadtests\.bench\.watch"):
-        await remote("loadtests.bench.watch", {"no": "task"})
+    with pytest.raises(LineFailedError, match=r"loadtests\.bench\.pace"):
+        await remote("loadtests.bench.pace", {"no": "task"})
 
 
 def test_requests_take_paths_and_tokens_in_turn() -> None:

@@ -78,6 +78,26 @@ async def test_fault_10_commands_and_queries_go_on_while_redis_is_down(
     await read_side.is_exact()
 
 
+async def test_a_worker_outlives_the_loss_of_both_servers(signed_up: SignUp, servers: Servers) -> None:
+    ada, bob = await signed_up("ada"), await signed_up("bob")
+    with worker_process() as worker:
+        await ada.get("/auth/me/")
+        servers.redis.stop()
+        try:
+            post = await ada.publish()
+            assert (await bob.get(f"/posts/{post}/")).status_code == 200
+            servers.postgres.stop("immediate")
+            servers.postgres.start()
+            assert (await bob.put(f"/posts/{post}/like/")).status_code == 200
+            assert (await bob.get(f"/posts/{post}/")).json()["like_count"] == 1
+            assert worker.poll() is None
+        finally:
+            servers.redis.start()
+        assert (await bob.delete(f"/posts/{post}/like/")).status_code == 200
+        assert (await bob.get(f"/posts/{post}/")).json()["like_count"] == 0
+        assert worker.poll() is None
+
+
 @pytest.mark.usefixtures("worker")
 async def test_fault_11_the_top_posts_are_right_again_after_redis_was_emptied_among_writers(
     blog: Blog, projector: Projector, redis: Redis, read_side: ReadSide

@@ -84,6 +84,23 @@ async def test_a_projection_that_lacks_nothing_is_not_waited_for(
     assert await met()
 
 
+async def test_a_transaction_without_events_is_not_waited_for(
+    redis: Redis, reader: Reader, projector: Projector, sql: Connection
+) -> None:
+    freshness = Freshness(redis, reader, wait_seconds=60)
+    blog = Blog(projector.store, sql)
+    await blog.post(await blog.user())
+    begun = await sql.fetchval("SELECT pg_current_snapshot()::text")
+    await sql.execute("SELECT pg_current_xact_id()")
+    demand = await freshness.all_committed(("posts",))
+    await projector.fold()
+    # As if the step had begun before that transaction, and committed after the demand was made.
+    await sql.execute("UPDATE checkpoint SET snapshot = $1::text::pg_snapshot", begun)
+
+    assert not demand.met((await read_reached(reader, cluster=await own_cluster(reader))).snapshots)
+    await freshness._reach(demand)
+
+
 async def test_a_loss_that_another_query_has_noticed_first_is_not_overlooked(
     config: Settings, redis: Redis, sql: Connection
 ) -> None:
