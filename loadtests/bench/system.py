@@ -59,27 +59,27 @@ class System:
 @asynccontextmanager
 async def running_system(folder: Path, **environment: str) -> AsyncIterator[System]:
     """Start it with its data in `folder`, and these variables in its environment; stop it at the end."""
-    with _alone(folder, free_port()):
+    async with _up(folder, environment) as system:
+        again = await _begin_to_note_commits(system.config.database_url)
+        if not again:
+            yield system
+    if again:
         async with _up(folder, environment) as system:
-            again = await _begin_to_note_commits(system.config.database_url)
-            if not again:
-                yield system
-        if again:
-            async with _up(folder, environment) as system:
-                yield system
+            yield system
 
 
 @asynccontextmanager
 async def _up(folder: Path, environment: dict[str, str]) -> AsyncIterator[System]:
-    log, port = folder / "up.log", int(os.environ["PORT"])
-    process = start("app.cli", "up", log=log, **environment)
-    try:
-        await _until_ready(process, port, log)
-        join_running_up()
-        settings.cache_clear()
-        yield System(port, folder, Processes(process.pid), settings())
-    finally:
-        end(process, (signal.SIGINT, _STOP_SECONDS), (signal.SIGTERM, _STOP_SECONDS))
+    log, port = folder / "up.log", free_port()
+    with _alone(folder, port):
+        process = start("app.cli", "up", log=log, **environment)
+        try:
+            await _until_ready(process, port, log)
+            join_running_up()
+            settings.cache_clear()
+            yield System(port, folder, Processes(process.pid), settings())
+        finally:
+            end(process, (signal.SIGINT, _STOP_SECONDS), (signal.SIGTERM, _STOP_SECONDS))
 
 
 async def _begin_to_note_commits(database_url: str) -> bool:
