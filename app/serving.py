@@ -3,6 +3,7 @@
 `inkfold api` calls it. Each process listens by itself (SO_REUSEPORT), and the kernel shares out the connections.
 """
 
+import gc
 import os
 import socket
 import sys
@@ -26,7 +27,7 @@ _COMMAND: Final = (sys.executable, "-P", "-m", "app.cli", "api", "--shared")
 
 def serve(config: Settings, *, shared: bool) -> None:
     """Serve until a signal; with `shared`, on a port that other processes of ours listen on, too."""
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             "app.main:create_app",
             factory=True,
@@ -47,6 +48,19 @@ def serve(config: Settings, *, shared: bool) -> None:
         return
     if not server.started:
         sys.exit(_NOT_STARTED)
+
+
+class _Server(uvicorn.Server):
+    """Leaves what was made at the start, and lives as long as the process, out of every later collection of garbage.
+
+    To look through all of it takes tens of milliseconds, in which nobody is answered.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to serve."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
 
 
 def _shared_socket(host: str, port: int) -> socket.socket:
