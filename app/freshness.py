@@ -15,11 +15,12 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.checkpoints import own_cluster, read_lag, read_reached
+from app.checkpoints import Lag, own_cluster, read_lag
 from app.demand import Demand
 from app.errors import InvalidInput, ProjectionLagging
 from app.queries.query import Query, Settling
 from app.queries.reader import Reader
+from app.together import Together
 from projections.engine.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Freshness:
         self._reached: dict[str, Snapshot] = {}
         self._cluster: int | None = None
         self._moved = asyncio.Event()
-        self._polling = asyncio.Lock()
+        self._looks: Together[None, Lag] = Together(self._look, most=1, at_once=1)
         self._era = 0
 
     async def answer(
@@ -105,7 +106,7 @@ class Freshness:
         """Return the newest snapshot that the projection is known to reflect; None before it is built."""
         self._forget_after_loss()
         if projection not in self._reached:
-            await self._poll(())
+            self._take((await self._looks.load(None)).snapshots)
         return self._reached.get(projection)
 
     async def listening(self) -> None:
@@ -139,11 +140,11 @@ class Freshness:
     async def all_committed(self, projections: Sequence[str]) -> Demand:
         """Return what reflects everything that is committed now; raises ProjectionLagging for one never built."""
         self._forget_after_loss()
-        lag = await read_lag(self._reader, projections, cluster=await self._own_cluster())
-        if len(lag.snapshots) < len(projections):
+        lag = await self._looks.load(None)
+        if not lag.snapshots.keys() >= set(projections):
             raise ProjectionLagging
         self._take(lag.snapshots)
-        return lag.all_committed()
+        return lag.all_committed(projections)
 
     async def _settle(self, query: Query[T], value: T) -> T:
         deadline = asyncio.get_running_loop().time() + _SETTLE_SECONDS
@@ -160,9 +161,7 @@ class Freshness:
             async with asyncio.timeout(self._wait):
                 while not demand.met(self._reached):
                     moved = self._moved
-                    await self._poll(demand.tokens)
-                    if not demand.met(self._reached) and demand.snapshots:
-                        demand = demand.without(await self._caught_up(demand.projections))
+                    demand = await self._poll(demand)
                     if not demand.met(self._reached):
                         await self._next_move(_POLL_SECONDS, moved)
         except TimeoutError as error:
@@ -174,22 +173,20 @@ class Freshness:
             async with asyncio.timeout(seconds):
                 await (moved or self._moved).wait()
 
-    async def _poll(self, tokens: Sequence[int]) -> None:
-        """Read the checkpoints, one poll at a time for all who wait."""
-        async with self._polling:
-            found = await read_reached(self._reader, cluster=await self._own_cluster())
-        if found.now is not None and any(token >= found.now.xmax for token in tokens):
-            raise InvalidInput("This token was not given by this service.", field="Consistency-Token")
-        self._take(found.snapshots)
+    async def _poll(self, demand: Demand) -> Demand:
+        """Look how far projections have come; return what is still demanded of them.
 
-    async def _caught_up(self, projections: Sequence[str]) -> Sequence[str]:
-        """Return those that reflect everything committed by now.
-
-        Their checkpoints need not have passed every transaction: those without events move none.
+        Who lacks nothing need not pass each transaction that was demanded: those without events move no checkpoint.
         """
-        lag = await read_lag(self._reader, projections, cluster=await self._own_cluster())
+        lag = await self._looks.load(None)
+        if lag.now is not None and any(token >= lag.now.xmax for token in demand.tokens):
+            raise InvalidInput("This token was not given by this service.", field="Consistency-Token")
         self._take(lag.snapshots)
-        return [name for name in lag.snapshots if name not in lag.behind]
+        return demand.without(lag.snapshots.keys() - lag.behind)
+
+    async def _look(self, _: Sequence[None]) -> Sequence[Lag]:
+        """Read, for all who want to know at the same time, how far the projections are."""
+        return [await read_lag(self._reader, cluster=await self._own_cluster())]
 
     async def _own_cluster(self) -> int:
         if self._cluster is None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
 from loadtests.bench.bench import Bench, Line
 from loadtests.bench.figures import LineFailedError, NotSupportedError
+
+#: Nobody knows how many requests a line had sent when it failed; no more than so many.
+_LOST: Final = 1_000_000
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ async def _round(bench: Bench, finding: Finding, number: int) -> None:
         return
     except (LineFailedError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         finding.failure, finding.rounds = str(error), []
+        bench.sent += _LOST
         bench.report.note(f"{finding.line.name} FAILED: {error}")
         return
     finding.rounds.append(figures)

@@ -1,15 +1,17 @@
 """What a query waits for before it answers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from app.checkpoints import own_cluster, read_reached
-from app.db import open_query_pool
+from app.checkpoints import own_cluster, read_lag
+from app.db import Pool, open_query_pool
 from app.errors import ProjectionLagging
 from app.freshness import Freshness
 from app.queries.reader import Openings, Reader
@@ -69,7 +71,7 @@ async def test_a_projection_that_lacks_nothing_is_not_waited_for(
     freshness: Freshness, reader: Reader, projector: Projector, sql: Connection
 ) -> None:
     async def met() -> bool:
-        return demand.met((await read_reached(reader, cluster=await own_cluster(reader))).snapshots)
+        return demand.met((await read_lag(reader, cluster=await own_cluster(reader))).snapshots)
 
     blog = Blog(projector.store, sql)
     before = await sql.fetchval("SELECT snapshot::text FROM checkpoint WHERE projection = 'ranking'")
@@ -97,8 +99,22 @@ async def test_a_transaction_without_events_is_not_waited_for(
     # As if the step had begun before that transaction, and committed after the demand was made.
     await sql.execute("UPDATE checkpoint SET snapshot = $1::text::pg_snapshot", begun)
 
-    assert not demand.met((await read_reached(reader, cluster=await own_cluster(reader))).snapshots)
+    assert not demand.met((await read_lag(reader, cluster=await own_cluster(reader))).snapshots)
     await freshness._reach(demand)
+
+
+async def test_those_who_wait_at_the_same_time_look_together(redis: Redis, reader_pool: Pool) -> None:
+    class Counting(Reader):
+        looks = 0
+
+        async def fetch(self, sql: str, *values: object) -> list[asyncpg.Record]:
+            self.looks += 1
+            return await super().fetch(sql, *values)
+
+    reader = Counting(reader_pool, timeout_seconds=5)
+    freshness = Freshness(redis, reader, wait_seconds=60)
+    await asyncio.gather(*(freshness.confirm(("posts",)) for _ in range(100)))
+    assert reader.looks == 1
 
 
 async def test_a_loss_that_another_query_has_noticed_first_is_not_overlooked(
