@@ -4,6 +4,7 @@ main, the worker and the CLI open them; what runs in a transaction belongs to ap
 """
 
 import asyncio
+import contextlib
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -61,7 +62,10 @@ async def expire_connections(models: TortoiseContext) -> None:
     """Have new connections opened: one of them broke, and the others are likely as dead."""
     client = models.db()
     if isinstance(client, TransactionWrapper):
-        client = client._parent  # noqa: SLF001 - a BEGIN that failed has left its transaction here
+        # A BEGIN that failed has left its transaction here, whose connection nobody would give back to the pool.
+        with contextlib.suppress(asyncpg.InterfaceError, AttributeError):  # it may have been given back, or never taken
+            client._connection.terminate()  # noqa: SLF001 - as below
+        client = client._parent  # noqa: SLF001
     if isinstance(client, AsyncpgDBClient):
         await client._expire_connections()  # noqa: SLF001 - Tortoise has no public name for it
 

@@ -21,6 +21,7 @@ from projections.projector import Projector
 _POLL_SECONDS: Final = 0.01
 #: How often a server that is gone is looked for.
 _PING_SECONDS: Final = 1.0
+_CLOSE_SECONDS: Final = 1.0
 _NOT_NOW: Final[tuple[type[Exception], ...]] = (asyncpg.InsufficientResourcesError, Unavailable, *CONNECTION_LOST)
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,9 @@ async def work_without_redis(config: Settings) -> bool:
             await _work(projector, stopped)
     finally:
         await end({building})
-        await projector.close()
+        with contextlib.suppress(TimeoutError):  # what does not let go must not keep anyone waiting for the next step
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await projector.close()
     return stopped.is_set()
 
 
