@@ -61,6 +61,8 @@ class Glance:
 class Glances:
     """One per process. Whoever asks is given a glance that begins later, so it misses nothing committed before."""
 
+    # Not app.together: every hot read passes here, and its own future costs less than a shield around a shared one.
+
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._waiting: list[asyncio.Future[Glance]] = []

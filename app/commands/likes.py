@@ -8,8 +8,8 @@ from app.command_store import CommandStore, Committed
 from app.commands.switches import Switch
 from app.errors import PostNotFound
 
-# The post's row is locked against deletion first; a like that stands already is left alone.
-_LIKE: Final = """
+#: The post's row is locked against deletion first; a like that stands already is left alone.
+LIKE: Final = """
 WITH post AS (
     SELECT id, author_id FROM posts WHERE id = $2 FOR KEY SHARE
 ),
@@ -33,7 +33,7 @@ FROM post
 LEFT JOIN recorded ON true
 """
 
-_UNLIKE: Final = """
+UNLIKE: Final = """
 WITH post AS (
     SELECT id, author_id FROM posts WHERE id = $2 FOR KEY SHARE
 ),
@@ -93,7 +93,7 @@ FROM post
 LEFT JOIN recorded ON true
 """
 
-_SWITCH: Final = Switch(on=_LIKE, off=_UNLIKE, over=_TOGGLE, missing=PostNotFound)
+_SWITCH: Final = Switch(on=LIKE, off=UNLIKE, over=_TOGGLE, missing=PostNotFound)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,39 +5,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from app.commands.likes import LIKE
 from app.ids import new_id
 from loadtests.bench.figures import Rate, quantiles_ms
 from loadtests.bench.remote import answer, remote
-
-#: As app.commands.likes has it: the statement is the transaction.
-LIKE: Final = """
-WITH post AS (
-    SELECT id, author_id FROM posts WHERE id = $2 FOR KEY SHARE
-),
-
-given AS (
-    INSERT INTO likes (id, user_id, post_id)
-    SELECT $3, $1, post.id FROM post
-    ON CONFLICT (post_id, user_id) DO NOTHING
-    RETURNING created_at
-),
-
-recorded AS (
-    INSERT INTO event (type, subject_id, actor_id, payload)
-    SELECT 'PostLiked', post.id, $1, jsonb_build_object('author_id', post.author_id, 'liked_at', given.created_at)
-    FROM post, given
-    RETURNING tx::text
-)
-
-SELECT true AS stands, recorded.tx AS token
-FROM post
-LEFT JOIN recorded ON true
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from app.commands import likes
-from loadtests.bench import bare_likes, chart, client, wrk
+from loadtests.bench import chart, client, wrk
 from loadtests.bench.bare import serving
 from loadtests.bench.bench import Line
 from loadtests.bench.client import Answer, ask
@@ -207,7 +206,3 @@ def test_the_chart_has_a_bar_for_each_run_and_ends_at_the_limit() -> None:
     bars = [each for each in svg if each.tag.endswith("rect") and each.get("height") != "100%"]
     assert [float(bar.attrib["width"]) for bar in bars] == [200.0, 400.0]
     assert any(each.text == "A < line" for each in svg)
-
-
-def test_the_statement_of_the_limit_is_that_of_the_command() -> None:
-    assert bare_likes.LIKE == likes._LIKE

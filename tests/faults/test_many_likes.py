@@ -5,7 +5,7 @@ from collections import Counter
 from random import Random
 
 from app.command_store import Transaction
-from app.commands.likes import _LIKE, _UNLIKE, LikePost, like_post
+from app.commands.likes import LIKE, UNLIKE, LikePost, like_post
 from app.commands.posts import WrittenPost
 from app.commands.users import RegisteredUser
 from app.doorbell import FOLD
@@ -61,9 +61,9 @@ async def change_minds(blog: Blog, users: list[RegisteredUser], posts: list[Writ
         pairs = [(random.choice(posts).id, random.choice(users).id) for _ in range(AT_ONCE)]
         for post_id, user_id in sorted(pairs):
             if random.random() < 0.5:
-                await transaction.fetch(_LIKE, user_id, post_id, new_id())
+                await transaction.fetch(LIKE, user_id, post_id, new_id())
             else:
-                await transaction.fetch(_UNLIKE, user_id, post_id)
+                await transaction.fetch(UNLIKE, user_id, post_id)
 
     for _ in range(LIKES // WRITERS // AT_ONCE):
         await blog.store.transact(work)
