@@ -16,7 +16,7 @@ from app.db import Pool
 from app.freshness import STEPS
 from app.queries.top_posts import TopPosts, cache_top_posts
 from projections.engine.checkpoint import Connection
-from projections.engine.step import StepResult
+from projections.engine.step_result import StepResult
 
 log = logging.getLogger(__name__)
 

@@ -16,14 +16,13 @@ from app.embedded.folder import ServerFolder, postgres_url
 from app.embedded.leftover import end_leftover
 from app.embedded.process import Pause, did_not_start, end, last_words, spawn, wait_until
 
+# What initdb writes into postgresql.conf is not among them: ALTER SYSTEM may change it, as anywhere.
 _SETTINGS: Mapping[str, str] = {
     "cluster_name": "inkfold",
     "listen_addresses": "",
     "port": "5432",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    "shared_buffers": "128MB",
-    "max_wal_size": "1GB",
     "wal_compression": "on",
     "max_prepared_transactions": "0",
     "jit": "off",

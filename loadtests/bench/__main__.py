@@ -33,7 +33,7 @@ async def measure(lines: list[Line], *, size: BenchSize, folder: Path, seconds: 
     """Start a system, fill it, measure the lines, verify the read tables, and return the record."""
     with progress() as report:
         report.begin("Starting", None, "")
-        async with running_system(folder) as system, probing() as noise:
+        async with running_system(folder, size.postgres) as system, probing() as noise:
             await fill(system, size, report)
             connection = await asyncpg.connect(system.config.database_url)
             bench = Bench(

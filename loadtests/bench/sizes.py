@@ -1,6 +1,7 @@
 """How large a blog the benchmark fills, by name."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.demo.batch import Size
@@ -19,6 +20,8 @@ class BenchSize:
     fans: int
     #: Likes that the worker catches up with.
     backlog: int
+    #: Settings of PostgreSQL that a blog of this size wants.
+    postgres: Mapping[str, str] = field(default_factory=dict)
 
 
 SIZES: Final = {
@@ -55,6 +58,9 @@ SIZES: Final = {
             notified=500,
             fans=1_000_000,
             backlog=5_000_000,
+            # A quarter of this blog's usual machine, as PostgreSQL's documentation advises (section 19.4.1), and a
+            # checkpoint by time, not by size.
+            postgres={"shared_buffers": "6GB", "max_wal_size": "8GB"},
         ),
     )
 }

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,10 +57,10 @@ class System:
 
 
 @asynccontextmanager
-async def running_system(folder: Path, **environment: str) -> AsyncIterator[System]:
-    """Start it with its data in `folder`, and these variables in its environment; stop it at the end."""
+async def running_system(folder: Path, postgres: Mapping[str, str], **environment: str) -> AsyncIterator[System]:
+    """Start it with its data in `folder`, PostgreSQL with these settings beside the usual; stop it at the end."""
     async with _up(folder, environment) as system:
-        again = await _begin_to_note_commits(system.config.database_url)
+        again = await _tune(system.config.database_url, {"track_commit_timestamp": "on", **postgres})
         if not again:
             yield system
     if again:
@@ -82,16 +82,16 @@ async def _up(folder: Path, environment: dict[str, str]) -> AsyncIterator[System
             end(process, (signal.SIGINT, _STOP_SECONDS), (signal.SIGTERM, _STOP_SECONDS))
 
 
-async def _begin_to_note_commits(database_url: str) -> bool:
-    """Have PostgreSQL note the moment of each commit from its next start on; return whether it must be started."""
+async def _tune(database_url: str, postgres: Mapping[str, str]) -> bool:
+    """Have PostgreSQL take these settings at its next start; return whether it must be started anew for them."""
     connection = await asyncpg.connect(database_url)
     try:
-        if await connection.fetchval("SHOW track_commit_timestamp") == "on":
-            return False
-        await connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+        found = {name: await connection.fetchval(f"SHOW {name}") for name in postgres}
+        for name, value in postgres.items():
+            await connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
     finally:
         await connection.close()
-    return True
+    return found != postgres
 
 
 @contextmanager

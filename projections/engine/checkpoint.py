@@ -3,7 +3,7 @@
 The step and the rebuild read and move them inside their own transaction; nobody else writes this table.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
@@ -71,7 +71,8 @@ JOIN ahead a ON a.seen = pg_snapshot_xmax(c.snapshot)
 WHERE c.projection = ANY ($1::text[])
 """
 
-_MOVE = """
+#: Parameters: the projections' names, the snapshot that they reflect from now on, the number of events.
+MOVE_CHECKPOINTS = """
 UPDATE checkpoint
 SET snapshot = $2::text::pg_snapshot,
     status = CASE status WHEN 'paused' THEN 'paused' ELSE 'running' END,
@@ -146,6 +147,14 @@ class Standing:
     now: Snapshot | None
     checkpoints: list[Checkpoint]
 
+    def due(self, by_name: Mapping[str, Projection], system_identifier: int) -> list[Checkpoint]:
+        """Return those that this release may step now."""
+        return [
+            each
+            for each in self.checkpoints
+            if not each.resting and each.continuable(by_name[each.projection], system_identifier)
+        ]
+
 
 async def read_checkpoints(connection: Connection, names: Collection[str], *, limit: int) -> Standing:
     """Return the checkpoints that exist, each looking `limit` events ahead."""
@@ -172,7 +181,7 @@ async def move_checkpoints(connection: Connection, names: Sequence[str], snapsho
 
     Fails with 40001 when another worker has moved one meanwhile.
     """
-    await connection.execute(_MOVE, list(names), str(snapshot), events)
+    await connection.execute(MOVE_CHECKPOINTS, list(names), str(snapshot), events)
 
 
 async def record_failure(connection: Connection, name: str, error: str) -> tuple[int, timedelta]:

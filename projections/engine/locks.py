@@ -22,6 +22,23 @@ WHERE pg_try_advisory_lock($2, hashtext(name))
 
 _UNLOCK = "SELECT pg_advisory_unlock($2, hashtext(name)) FROM unnest($1::text[]) AS name"
 
+_PREPARE = """
+CREATE OR REPLACE FUNCTION pg_temp.lock_all(names text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    taken text[] := ARRAY(
+        SELECT name
+        FROM unnest(names) AS name
+        WHERE pg_try_advisory_lock({lock_class}, hashtext(name))
+    );
+BEGIN
+    IF cardinality(taken) < cardinality(names) THEN
+        PERFORM pg_advisory_unlock({lock_class}, hashtext(name)) FROM unnest(taken) AS name;
+        RAISE 'another session has one of them' USING ERRCODE = 'lock_not_available';
+    END IF;
+END
+$$
+"""
+
 # A process that was stopped in the middle of a statement, of which PostgreSQL awaits the rest: that counts as neither
 # idle nor idle in transaction, so none of the session's timeouts ends it.
 _END_SILENT = """
@@ -50,6 +67,23 @@ WHERE locktype = 'advisory'
   AND objsubid = 2
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+
+
+async def prepare_locks(connection: Connection) -> None:
+    """Make what `locking_all` calls; once per connection."""
+    await connection.execute(_PREPARE.format(lock_class=LOCK_CLASS))
+
+
+def locking_all(names: Collection[str]) -> str:
+    """Return the statement that takes the locks of all, or of none; it fails with 55P03 when one is not free."""
+    return f"SELECT pg_temp.lock_all('{{{','.join(names)}}}')"
+
+
+def unlocking(names: Collection[str]) -> str:
+    """Return the statement that gives them back."""
+    return (
+        f"SELECT pg_advisory_unlock({LOCK_CLASS}, hashtext(name)) FROM unnest('{{{','.join(names)}}}'::text[]) AS name"
+    )
 
 
 async def lock(connection: Connection, names: Collection[str]) -> list[str]:

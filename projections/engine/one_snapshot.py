@@ -17,8 +17,9 @@ from projections.engine.definitions import is_installed
 from projections.engine.locks import holding
 from projections.engine.projection import Projection
 from projections.engine.snapshot import Snapshot
-from projections.engine.step import Step, StepFailedError, step_to_present
+from projections.engine.step import Step, step_to_present
 from projections.engine.step_events import prepare_session
+from projections.engine.step_result import StepFailedError
 
 #: A step that moves tables to the snapshot to be verified takes no more events than this.
 _EVENTS: Final = 20_000

@@ -12,8 +12,9 @@ from projections.engine.connections import lose_locks_when_silent, opened
 from projections.engine.locks import holding
 from projections.engine.poison import fold_around_poison
 from projections.engine.projection import Projection
-from projections.engine.step import Step, StepFailedError, step_to_present
+from projections.engine.step import Step, step_to_present
 from projections.engine.step_events import clear, prepare_session
+from projections.engine.step_result import StepFailedError
 
 _UNBOUNDED = 2**31 - 1
 _COLUMNS = "tx, position, type, subject_id, actor_id, payload, at"

@@ -28,8 +28,9 @@ from projections.engine.projection import Projection
 from projections.engine.releases import require_present_release
 from projections.engine.report import QUIET, Report
 from projections.engine.shadow import Shadow, require_swappable
-from projections.engine.step import OnFailure, Step, StepFailedError
+from projections.engine.step import Step
 from projections.engine.step_events import prepare_session
+from projections.engine.step_result import OnFailure, StepFailedError
 from projections.engine.swap import Swap
 
 _STOPPED_SECONDS: Final = 2

@@ -14,8 +14,9 @@ from projections.engine.comparison import Compared, Key
 from projections.engine.connections import lose_locks_when_silent, opened
 from projections.engine.locks import holding
 from projections.engine.projection import Projection
-from projections.engine.step import Step, StepFailedError, step_to_present
+from projections.engine.step import Step, step_to_present
 from projections.engine.step_events import prepare_session
+from projections.engine.step_result import StepFailedError
 from projections.engine.verify import Verified
 
 #: So many keys are looked up one by one, which lets PostgreSQL read just what each needs.

@@ -15,8 +15,9 @@ from projections.engine.connections import close
 from projections.engine.pace import Pace
 from projections.engine.poison import PATIENCE, TooManyParkedError, is_poison
 from projections.engine.projection import Projection
-from projections.engine.step import RAISE, OnFailure, StepFailedError, StepResult, step
+from projections.engine.step import step
 from projections.engine.step_events import prepare_session
+from projections.engine.step_result import RAISE, OnFailure, StepFailedError, StepResult
 
 log = logging.getLogger(__name__)
 

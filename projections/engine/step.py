@@ -12,58 +12,12 @@ import asyncpg
 
 from projections.engine.checkpoint import Checkpoint, Connection, Standing, move_checkpoints, read_checkpoints
 from projections.engine.locks import holding_free
-from projections.engine.poison import PATIENCE, TooManyParkedError, fold_around_poison, is_poison
+from projections.engine.poison import TooManyParkedError, fold_around_poison, is_poison
 from projections.engine.projection import Projection
+from projections.engine.short_step import short_step
 from projections.engine.snapshot import Snapshot
 from projections.engine.step_events import ANALYZE_ABOVE, clear, collect, run_folds, run_folds_together
-
-
-class StepFailedError(Exception):
-    """A fold of one of `projections` failed; the cause says why."""
-
-    def __init__(self, *projections: str) -> None:
-        self.projections = projections
-        super().__init__(f"A fold of {' or '.join(projections)} failed.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnFailure:
-    """What a step does about a projection whose fold fails.
-
-    With `isolate`, each projection has a savepoint, and one that fails is reported and the others go on. With `park`,
-    one that has failed `patience` times is folded around the events that it fails at.
-    """
-
-    isolate: bool = False
-    park: bool = False
-    patience: int = PATIENCE
-
-
-RAISE = OnFailure()
-
-
-@dataclass(slots=True, kw_only=True)
-class StepResult:
-    """What a step did: the snapshots now reflected, how many events of which type, and whether more wait.
-
-    `apart` says that some projections have a backlog and others, that reflect the present, have none.
-    """
-
-    snapshots: dict[str, Snapshot] = field(default_factory=dict)
-    events: dict[str, int] = field(default_factory=dict)
-    failed: dict[str, Exception] = field(default_factory=dict)
-    parked: dict[str, list[int]] = field(default_factory=dict)
-    more: bool = False
-    apart: bool = False
-
-    def add(self, later: "StepResult") -> None:
-        """Take in what a later transaction did; whether more waits is for that one to say."""
-        self.snapshots |= later.snapshots
-        for type_, number in later.events.items():
-            self.events[type_] = max(number, self.events.get(type_, 0))
-        self.failed |= later.failed
-        self.parked |= later.parked
-        self.more = later.more
+from projections.engine.step_result import RAISE, OnFailure, StepFailedError, StepResult
 
 
 async def step(
@@ -85,6 +39,10 @@ async def step(
     by_name = {projection.name: projection for projection in projections}
     one = Step(connection, by_name, system_identifier=system_identifier, limit=limit, on_failure=on_failure)
     one.result = result or one.result
+    if not on_failure.isolate and await short_step(
+        connection, by_name, system_identifier=system_identifier, limit=limit, result=one.result
+    ):
+        return one.result
     async with holding_free(connection, by_name) as names:
         far = await one.advance(names)
         if far:
@@ -121,7 +79,7 @@ class Step:
         attempt = replace(self, result=StepResult())
         async with self.connection.transaction(isolation="repeatable_read"):
             standing = await read_checkpoints(self.connection, names, limit=self.limit)
-            due = [each for each in standing.checkpoints if not each.resting and self._may_step(each)]
+            due = standing.due(self.by_name, self.system_identifier)
             chosen = [checkpoint for checkpoint in due if checkpoint.beyond is None] or due
             folded = await attempt.fold_pending(replace(standing, checkpoints=chosen))
         self.result.add(attempt.result)
@@ -153,9 +111,7 @@ class Step:
         folded = await (self._fold_each if self.on_failure.isolate else self._fold_together)(members, events)
         if folded:
             await move_checkpoints(self.connection, folded, target, events=sum(events.values()))
-        self.result.snapshots.update(dict.fromkeys(folded, target))
-        for type_, number in events.items():
-            self.result.events[type_] = max(number, self.result.events.get(type_, 0))
+        self.result.note(folded, events, target)
 
     async def _fold_together(self, members: Sequence[Checkpoint], events: dict[str, int]) -> list[str]:
         """Run the folds that the events call for; return whose checkpoints may move: all, or an error is raised."""
@@ -198,6 +154,3 @@ class Step:
             self.result.failed[projection.name] = cause
             return False
         return True
-
-    def _may_step(self, checkpoint: Checkpoint) -> bool:
-        return checkpoint.continuable(self.by_name[checkpoint.projection], self.system_identifier)

@@ -1,10 +1,11 @@
 """The events of a step, in the session's temporary table `step_event`, and running a projection's folds on them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from weakref import WeakKeyDictionary
 
 from projections.engine.checkpoint import Connection
+from projections.engine.locks import prepare_locks
 from projections.engine.projection import Projection
 from projections.engine.snapshot import Snapshot
 
@@ -25,13 +26,24 @@ END
 $$;
 """
 
+# Whatever is known of the log, to ask for a beginning of it that has no known end makes the planner walk the index.
 _COLLECT = """
 WITH new_event AS (
-    SELECT * FROM event
-    WHERE tx >= $1::text::xid8 AND tx < $3::text::xid8
+    (
+        SELECT * FROM event
+        WHERE tx >= $1::text::xid8 AND tx < $3::text::xid8
+        ORDER BY tx, position
+        LIMIT (SELECT 9223372036854775807)
+    )
     UNION ALL
-    SELECT * FROM event
-    WHERE tx = ANY ($2::text[]::xid8[]) AND tx < $3::text::xid8
+    SELECT before.*
+    FROM unnest($2::text[]::xid8[]) AS running(tx)
+    CROSS JOIN LATERAL (
+        SELECT * FROM event
+        WHERE tx = running.tx AND tx < $3::text::xid8
+        ORDER BY tx, position
+        LIMIT (SELECT 9223372036854775807)
+    ) AS before
 ),
 
 collected AS (
@@ -45,7 +57,7 @@ _CLEAR = "SELECT pg_temp.clear_step_event()"
 
 _COUNT = "SELECT type, count(*) AS events FROM step_event GROUP BY type"
 
-#: The folds that each session has prepared, by the names that it knows them by.
+#: What each session has prepared, by the names that it knows it by.
 _prepared: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
 
 #: The planner learns the size of a step only beyond this many events; below, its default guess serves.
@@ -55,6 +67,7 @@ ANALYZE_ABOVE = 2_000
 async def prepare_session(connection: Connection) -> None:
     """Make the session's place for a step's events; once per connection, before its first step."""
     await connection.execute(_PREPARE)
+    await prepare_locks(connection)
 
 
 async def collect(connection: Connection, seen: Snapshot, target: Snapshot) -> dict[str, int]:
@@ -85,14 +98,23 @@ async def run_folds(connection: Connection, projection: Projection, events: dict
 
 
 async def run_folds_together(
-    connection: Connection, projections: Collection[Projection], events: dict[str, int]
+    connection: Connection, projections: Collection[Projection], events: Mapping[str, int]
 ) -> None:
     """Do the same for several projections, and clear: in one message, for a small step's time goes into messages."""
+    await connection.execute("; ".join(await folding(connection, projections, events)))
+
+
+async def folding(connection: Connection, projections: Collection[Projection], events: Mapping[str, int]) -> list[str]:
+    """Return the statements that do so, without parameters; the session has prepared what takes planning."""
     texts = [fold.sql for each in projections for fold in each.folds if not fold.events.isdisjoint(events)]
-    names = [f"fold_{sha256(text.encode()).hexdigest()[:32]}" for text in texts]
-    prepared = _prepared.setdefault(connection, set())
-    for name, text in zip(names, texts, strict=True):
-        if name not in prepared:
-            await connection.execute(f"PREPARE {name} AS {text}")
-            prepared.add(name)
-    await connection.execute("; ".join([*(f"EXECUTE {name}" for name in names), _CLEAR]))
+    return [*[f"EXECUTE {await prepared(connection, text)}" for text in texts], _CLEAR]
+
+
+async def prepared(connection: Connection, statement: str) -> str:
+    """Return the name under which the session has prepared a statement."""
+    name = f"step_{sha256(statement.encode()).hexdigest()[:32]}"
+    known = _prepared.setdefault(connection, set())
+    if name not in known:
+        await connection.execute(f"PREPARE {name} AS {statement}")
+        known.add(name)
+    return name

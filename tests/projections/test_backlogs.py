@@ -8,7 +8,8 @@ from app.commands.posts import WrittenPost
 from projections.engine.checkpoint import Connection, pause, resume
 from projections.engine.snapshot import Snapshot
 from projections.engine.status import Status, read_status
-from projections.engine.step import StepResult, step
+from projections.engine.step import step
+from projections.engine.step_result import StepResult
 from projections.projector import Projector
 from projections.registry import PROJECTIONS
 from tests.projections.conftest import OpenRunner

@@ -9,7 +9,8 @@ import pytest
 from projections.engine.checkpoint import Connect as Building
 from projections.engine.checkpoint import Connection
 from projections.engine.snapshot import Snapshot
-from projections.engine.step import StepResult, step
+from projections.engine.step import step
+from projections.engine.step_result import StepResult
 from projections.registry import PROJECTIONS
 from tests.projections.conftest import Connect
 from tests.support.blog import Blog, like_at

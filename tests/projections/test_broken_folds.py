@@ -16,7 +16,8 @@ from app.commands.users import RegisteredUser
 from projections.engine.checkpoint import Connect as Building
 from projections.engine.checkpoint import Connection
 from projections.engine.projection import Fold, Projection
-from projections.engine.step import OnFailure, StepFailedError, step
+from projections.engine.step import step
+from projections.engine.step_result import OnFailure, StepFailedError
 from projections.projector import Projector
 from projections.registry import PROJECTIONS
 from tests.support.blog import Blog

@@ -8,7 +8,8 @@ import pytest
 from projections.engine.checkpoint import Connection, read_checkpoints
 from projections.engine.locks import lock_waiting, unlock
 from projections.engine.projection import Projection
-from projections.engine.step import Step, StepFailedError
+from projections.engine.step import Step
+from projections.engine.step_result import StepFailedError
 from projections.posts import POSTS
 from projections.projector import Projector
 from projections.ranking import RANKING

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from projections.engine import checkpoint, step_events
-from projections.engine.checkpoint import Connect
+from projections.engine import checkpoint, short_step, step_events
+from projections.engine.checkpoint import MOVE_CHECKPOINTS, Connect
 from projections.engine.one_snapshot import UnverifiableError
 from projections.projector import Projector
 from projections.ranking import RANKING
@@ -63,8 +63,9 @@ def goes_by_position(monkeypatch: pytest.MonkeyPatch, _projector: Projector) -> 
 
 def forgets_the_checkpoint(monkeypatch: pytest.MonkeyPatch, _projector: Projector) -> None:
     where = "WHERE projection = ANY ($1::text[])"
-    assert where in checkpoint._MOVE
-    monkeypatch.setattr(checkpoint, "_MOVE", checkpoint._MOVE.replace(where, f"{where} AND false"))
+    assert where in MOVE_CHECKPOINTS
+    for module in (checkpoint, short_step):
+        monkeypatch.setattr(module, "MOVE_CHECKPOINTS", MOVE_CHECKPOINTS.replace(where, f"{where} AND false"))
 
 
 def counts_with_the_wrong_sign(monkeypatch: pytest.MonkeyPatch, projector: Projector) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from projections.engine.checkpoint import Connection
-from projections.engine.step import OnFailure, step
+from projections.engine.step import step
+from projections.engine.step_result import OnFailure
 from projections.projector import Projector
 from projections.registry import PROJECTIONS
 from tests.projections.cli.conftest import Inkfold
