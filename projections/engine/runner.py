@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import asyncpg
 
@@ -20,6 +21,9 @@ from projections.engine.step_events import prepare_session
 from projections.engine.step_result import RAISE, OnFailure, StepFailedError, StepResult
 
 log = logging.getLogger(__name__)
+
+# The plans of a step's own statements don't depend on their parameters, and to plan takes longer than to run them.
+_PLAN_ONCE: Final = "SET plan_cache_mode = force_generic_plan"
 
 OnStep = Callable[[Connection, StepResult], Awaitable[None]]
 
@@ -79,6 +83,7 @@ class Runner:
             connection = await self.connect()
             try:
                 await prepare_session(connection)
+                await connection.execute(_PLAN_ONCE)
                 self._cluster = await system_identifier(connection)
             except BaseException:
                 connection.terminate()
