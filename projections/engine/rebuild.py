@@ -24,6 +24,7 @@ from projections.engine.connections import lose_locks_when_silent, opened
 from projections.engine.fill import Filling
 from projections.engine.locks import BUILDING, holder, holding, lock
 from projections.engine.pace import Pace
+from projections.engine.plans import renew_plans
 from projections.engine.projection import Projection
 from projections.engine.releases import require_present_release
 from projections.engine.report import QUIET, Report
@@ -144,7 +145,9 @@ class _Run:
             self.report.reach(self.folded)
             if not step.result.more:
                 return
-            self.pace.learn(time.monotonic() - began, awaited=False)
+            elapsed = time.monotonic() - began
+            self.pace.learn(elapsed, awaited=False)
+            await renew_plans(step.connection, self.by_name.values(), events=step.limit, seconds=elapsed)
 
     async def arrive(self) -> None:
         """Let the new tables' checkpoints stand at one snapshot, of now; little is left to be folded for it."""

@@ -10,9 +10,10 @@ import asyncpg
 
 from projections.engine.checkpoint import MOVE_CHECKPOINTS, Checkpoint, Connection, read_checkpoints
 from projections.engine.locks import locking_all, unlocking
+from projections.engine.plans import prepared
 from projections.engine.projection import Projection
 from projections.engine.snapshot import Snapshot
-from projections.engine.step_events import ANALYZE_ABOVE, collect, folding, prepared
+from projections.engine.step_events import collect, folding
 from projections.engine.step_result import StepFailedError, StepResult
 
 
@@ -41,8 +42,6 @@ async def short_step(
     finally:
         if not committed and not connection.is_closed():
             await connection.execute(f"ROLLBACK; {unlocking(by_name)}")
-    if committed > ANALYZE_ABOVE:
-        await connection.execute("DISCARD PLANS")  # made for a large step, wrong for a small one
     return True
 
 

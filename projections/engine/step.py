@@ -4,6 +4,7 @@ The events of a step are exactly those visible now and not in the checkpoint's s
 an xmin horizon: those lose events or stall behind an open transaction.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -12,11 +13,12 @@ import asyncpg
 
 from projections.engine.checkpoint import Checkpoint, Connection, Standing, move_checkpoints, read_checkpoints
 from projections.engine.locks import holding_free
+from projections.engine.plans import renew_plans
 from projections.engine.poison import TooManyParkedError, fold_around_poison, is_poison
 from projections.engine.projection import Projection
 from projections.engine.short_step import short_step
 from projections.engine.snapshot import Snapshot
-from projections.engine.step_events import ANALYZE_ABOVE, clear, collect, run_folds, run_folds_together
+from projections.engine.step_events import clear, collect, run_folds, run_folds_together
 from projections.engine.step_result import RAISE, OnFailure, StepFailedError, StepResult
 
 
@@ -39,14 +41,16 @@ async def step(
     by_name = {projection.name: projection for projection in projections}
     one = Step(connection, by_name, system_identifier=system_identifier, limit=limit, on_failure=on_failure)
     one.result = result or one.result
-    if not on_failure.isolate and await short_step(
+    began = time.monotonic()
+    if on_failure.isolate or not await short_step(
         connection, by_name, system_identifier=system_identifier, limit=limit, result=one.result
     ):
-        return one.result
-    async with holding_free(connection, by_name) as names:
-        far = await one.advance(names)
-        if far:
-            await one.advance(far)
+        async with holding_free(connection, by_name) as names:
+            far = await one.advance(names)
+            if far:
+                await one.advance(far)
+    events = sum(one.result.events.values())
+    await renew_plans(connection, projections, events=events, seconds=time.monotonic() - began)
     return one.result
 
 
@@ -81,10 +85,8 @@ class Step:
             standing = await read_checkpoints(self.connection, names, limit=self.limit)
             due = standing.due(self.by_name, self.system_identifier)
             chosen = [checkpoint for checkpoint in due if checkpoint.beyond is None] or due
-            folded = await attempt.fold_pending(replace(standing, checkpoints=chosen))
+            await attempt.fold_pending(replace(standing, checkpoints=chosen))
         self.result.add(attempt.result)
-        if folded > ANALYZE_ABOVE:
-            await self.connection.execute("DISCARD PLANS")  # made for a large step, wrong for a small one
         left = [checkpoint.projection for checkpoint in due if checkpoint not in chosen]
         self.result.more = self.result.more or bool(left)
         self.result.apart = self.result.apart or bool(left)

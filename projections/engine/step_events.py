@@ -1,11 +1,10 @@
 """The events of a step, in the session's temporary table `step_event`, and running a projection's folds on them."""
 
 from collections.abc import Collection, Mapping
-from hashlib import sha256
-from weakref import WeakKeyDictionary
 
 from projections.engine.checkpoint import Connection
 from projections.engine.locks import prepare_locks
+from projections.engine.plans import LARGE, prepared
 from projections.engine.projection import Projection
 from projections.engine.snapshot import Snapshot
 
@@ -57,12 +56,6 @@ _CLEAR = "SELECT pg_temp.clear_step_event()"
 
 _COUNT = "SELECT type, count(*) AS events FROM step_event GROUP BY type"
 
-#: What each session has prepared, by the names that it knows it by.
-_prepared: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
-
-#: The planner learns the size of a step only beyond this many events; below, its default guess serves.
-ANALYZE_ABOVE = 2_000
-
 
 async def prepare_session(connection: Connection) -> None:
     """Make the session's place for a step's events; once per connection, before its first step."""
@@ -75,7 +68,7 @@ async def collect(connection: Connection, seen: Snapshot, target: Snapshot) -> d
     running = [str(xid) for xid in seen.in_progress]
     rows = await connection.fetch(_COLLECT, str(seen.xmax), running, str(target.xmax))
     events = {row["type"]: row["events"] for row in rows}
-    if sum(events.values()) > ANALYZE_ABOVE:
+    if sum(events.values()) > LARGE:
         await connection.execute("ANALYZE step_event (type, subject_id, actor_id)")
     return events
 
@@ -108,13 +101,3 @@ async def folding(connection: Connection, projections: Collection[Projection], e
     """Return the statements that do so, without parameters; the session has prepared what takes planning."""
     texts = [fold.sql for each in projections for fold in each.folds if not fold.events.isdisjoint(events)]
     return [*[f"EXECUTE {await prepared(connection, text)}" for text in texts], _CLEAR]
-
-
-async def prepared(connection: Connection, statement: str) -> str:
-    """Return the name under which the session has prepared a statement."""
-    name = f"step_{sha256(statement.encode()).hexdigest()[:32]}"
-    known = _prepared.setdefault(connection, set())
-    if name not in known:
-        await connection.execute(f"PREPARE {name} AS {statement}")
-        known.add(name)
-    return name
