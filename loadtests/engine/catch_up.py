@@ -160,5 +160,6 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     if arguments.events + arguments.small > arguments.people * arguments.posts:
         raise SystemExit("There are not so many pairs of people and posts. Give more --people or --posts.")
-    with own_system() as system_:
+    # A blog of this size wants as much memory, and checkpoints by time, not by size.
+    with own_system(shared_buffers="2GB", max_wal_size="8GB") as system_:
         sys.exit(asyncio.run(main(system_, **vars(arguments))))

@@ -191,5 +191,6 @@ if __name__ == "__main__":
     parser.add_argument("--each", type=int, default=1_000, help="old events in a transaction")
     parser.add_argument("--likes", type=int, default=300)
     arguments = parser.parse_args()
-    with own_system() as system_:
+    # A blog of this size wants as much memory, and checkpoints by time, not by size.
+    with own_system(shared_buffers="2GB", max_wal_size="8GB") as system_:
         asyncio.run(main(system_, **vars(arguments)))

@@ -19,11 +19,12 @@ _LONG_SECONDS: Final = 0.1
 # Autovacuum analyzes a table that grows from nothing after a minute. Until then nothing is known of it, and what the
 # planner guesses of a row's key it may guess of any index: a step then takes as long as there are rows.
 _NEVER_ANALYZED: Final = """
-SELECT string_agg(format('%I', c.relname), ', ')
-FROM pg_class c
-WHERE c.oid = ANY ($1::text[]::regclass[])
-  AND pg_relation_size(c.oid) > 0
-  AND NOT EXISTS (SELECT FROM pg_stats s WHERE s.schemaname = current_schema AND s.tablename = c.relname)
+SELECT string_agg(c.oid::regclass::text, ', ')
+FROM unnest($1::text[]) AS name
+JOIN pg_class c ON c.oid = to_regclass(name)
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE pg_relation_size(c.oid) > 0
+  AND NOT EXISTS (SELECT FROM pg_stats s WHERE s.schemaname = n.nspname AND s.tablename = c.relname)
 """
 
 #: What each session has prepared, by the names that it knows it by.
