@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     rebuild_sessions: int = Field(2, ge=1, description="Tables that a rebuild fills at once")
     notification_chunk: int = Field(5_000, ge=1, description="Notifications written in one transaction")
     kept_answers_bytes: int = Field(
-        8_388_608, ge=0, description="Memory of one API process for answers that still hold"
+        4_194_304, ge=0, description="Memory of one API process for answers that still hold"
     )
     docs_enabled: Annotated[bool, Field(description="Serve /docs, /redoc and /openapi.json")] = True
 

@@ -94,6 +94,7 @@ def buckets_of(period: Period, granularity: Granularity) -> Buckets:
     return Buckets(tuple(days), tuple(bounds))
 
 
+@lru_cache(maxsize=8192)
 def day_begins(day: date, zone: ZoneInfo) -> datetime:
     """Return the first instant (UTC) at which the zone's clocks show this day or, if they skip it, a later one."""
     midnight = datetime.combine(day, time(), zone)
