@@ -1,7 +1,7 @@
 # Everything a newcomer types. `make run` needs python3 (3.11 or later) and make, and nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check migrate demo load bench soak lock clean
+.PHONY: help run test check migrate demo load bench soak hostile lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -59,6 +59,9 @@ lock: ## Resolve the locked requirements anew
 
 soak: .venv/installed-dev ## People, faults, rebuilds and repairs at random for MINUTES; nothing may differ
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
+
+hostile: .venv/installed-dev ## Good and bad requests made up from the OpenAPI document for MINUTES; no answer may surprise
+	@$(BIN)/python -m tests.hostile --minutes $(MINUTES) $(ARGS)
 
 clean: ## Remove what was built and cached; .data stays
 	@rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info

@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from app.cli_users import app as users
 from app.demo.command import demo
 from app.embedded.errors import StartError
 from app.reachability import UnreachableError, require_postgres
@@ -34,6 +35,7 @@ app = typer.Typer(
     help="A blog backend whose reads are exact, ready-made tables.",
 )
 app.add_typer(projections, name="projections")
+app.add_typer(users, name="users")
 app.command()(demo)
 
 

@@ -1,13 +1,12 @@
 """The transaction that a command runs in: normalized rows and events together, or neither.
 
-A command that is one statement is run by `run`, in one round trip; any other by `transact`. Both try again what
-PostgreSQL asks to be tried again, and after the commit remember the user's consistency token and ring the doorbell.
-Neither ever reads a read_* table.
+A command that is one statement is run by `run`, in one round trip; any other, and whatever has an idempotency key, by
+`transact`. Both then remember the user's consistency token and ring the doorbell. Neither ever reads a read_* table.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NoReturn, TypeVar
 from uuid import UUID
@@ -15,28 +14,24 @@ from uuid import UUID
 import asyncpg
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import DBConnectionError, IntegrityError
+from tortoise.exceptions import DBConnectionError
 from tortoise.transactions import in_transaction  # noqa: TID251 - the one place that may
 
 from app.cache import Cache
 from app.connection_loss import CONNECTION_LOST, ended_by_postgres, ended_while_idle
 from app.db import bind_models, expire_connections
 from app.doorbell import ANNOUNCE, FOLD, Doorbell
-from app.errors import OutcomeUnknown, Overloaded, Unauthenticated, Unavailable
+from app.errors import OutcomeUnknown, Overloaded
 from app.event_log import append
 from app.events import Event, NotificationsSent, PostPublished
+from app.idempotency import ANYONE, Once
+from app.retries import ConnectionLostError, persist
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_TRIES = 4
-_RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _CONNECTION_LOST: Final[tuple[type[Exception], ...]] = (*CONNECTION_LOST, DBConnectionError)
-
-
-class _ConnectionLostError(Exception):
-    """The connection broke, and what it was to do may be done again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +51,9 @@ class Transaction:
 
     connection: TransactionalDBClient
     events: list[Event] = field(default_factory=list)
+    #: Of events that statements have appended by themselves.
+    token: str | None = None
+    actors: set[UUID] = field(default_factory=set)
 
     def record(self, event: Event) -> None:
         """Have `event` appended as the transaction's last statement."""
@@ -64,6 +62,16 @@ class Transaction:
     async def fetch(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Run a statement and return its rows, RETURNING included."""
         return await self.connection.execute_query_dict(sql, list(values))
+
+    async def run(self, statement: "Statement") -> Committed[Mapping[str, Any] | None]:
+        """Run a command that is one statement as a part of this one, and return its row."""
+        rows = await self.fetch(statement.sql, *statement.values)
+        row = rows[0] if rows else None
+        token = row["token"] if row else None
+        if token is not None:
+            self.token = token
+            self.actors.add(statement.actor_id)
+        return Committed(row, token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,35 +117,20 @@ class CommandStore:
         self._places = asyncio.Semaphore(pool_size)
         self._timeout = pool_timeout_seconds
 
-    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> Committed[T]:
+    async def transact(
+        self, work: Callable[[Transaction], Awaitable[T]], *, once: Once[T] | None = None
+    ) -> Committed[T]:
         """Run `work` in a transaction and commit it; errors of `work` roll it back and reach the caller.
 
-        Raises Overloaded when no connection becomes free in time, Unavailable when PostgreSQL can't be reached, and
-        OutcomeUnknown when the connection broke during the commit.
+        With `once`, answer what it answered if it has been committed before. Raises Overloaded when no connection
+        becomes free in time, Unavailable when PostgreSQL can't be reached, and OutcomeUnknown when the connection broke
+        during the commit; what is done once is tried again then.
         """
-        return await self._persist(lambda: self._transact(work))
+        return await persist(lambda: self._attempt(lambda: self._transact(work, once)))
 
     async def run(self, statement: Statement) -> Committed[asyncpg.Record | None]:
         """Run a command that is one statement and return its row; raises what `transact` raises."""
-        return await self._persist(lambda: self._execute(statement))
-
-    async def _persist(self, attempt: Callable[[], Awaitable[_Done[T]]]) -> Committed[T]:
-        for number in range(1, _TRIES + 1):
-            try:
-                # In a task of its own: a BEGIN that fails leaves Tortoise's context variable broken for its task,
-                # and a request that is cancelled must not leave a connection half-way.
-                return await asyncio.shield(asyncio.create_task(self._attempt(attempt)))
-            except (*_RETRYABLE, _ConnectionLostError) as error:
-                if number == _TRIES:
-                    raise Unavailable from error
-                log.info("Trying a command again after %s.", type(error).__name__)
-            except (IntegrityError, asyncpg.ForeignKeyViolationError) as error:
-                if isinstance(error.__cause__ or error, asyncpg.ForeignKeyViolationError):
-                    raise Unauthenticated("This account does not exist any more. Register again.") from error
-                raise
-            except asyncpg.QueryCanceledError as error:
-                raise Overloaded from error
-        raise AssertionError("unreachable")
+        return await persist(lambda: self._attempt(lambda: self._execute(statement)))
 
     async def _attempt(self, attempt: Callable[[], Awaitable[_Done[T]]]) -> Committed[T]:
         try:
@@ -153,25 +146,16 @@ class CommandStore:
             await self._tell(done, done.token)
         return Committed(done.value, done.token)
 
-    async def _transact(self, work: Callable[[Transaction], Awaitable[T]]) -> _Done[T]:
+    async def _transact(self, work: Callable[[Transaction], Awaitable[T]], once: Once[T] | None) -> _Done[T]:
         bind_models(self._models)
         committing = False
         try:
             async with in_transaction() as connection:
-                transaction = Transaction(connection)
-                value = await work(transaction)
-                token = await append(transaction.fetch, transaction.events)
+                done = await _do(Transaction(connection), work, once)
                 committing = True
         except _CONNECTION_LOST as error:
-            await self._lost(error, undone=not committing)
-        events = transaction.events
-        announced = any(isinstance(event, PostPublished) for event in events)
-        return _Done(
-            value,
-            token,
-            actors={event.actor_id for event in events if not isinstance(event, NotificationsSent)},
-            bells=(FOLD, ANNOUNCE) if announced else (FOLD,),
-        )
+            await self._lost(error, undone=not committing, repeatable=once is not None)
+        return done
 
     async def _execute(self, statement: Statement) -> _Done[asyncpg.Record | None]:
         sent = False
@@ -194,10 +178,23 @@ class CommandStore:
         if not (undone or repeatable):
             raise OutcomeUnknown from error
         await expire_connections(self._models)
-        raise _ConnectionLostError from error
+        raise ConnectionLostError from error
 
     async def _tell(self, done: _Done[Any], token: str) -> None:
         for bell in done.bells:
             self._doorbell.ring(bell)
         for actor_id in done.actors:
             await self._cache.remember_token(actor_id, token)
+
+
+async def _do(transaction: Transaction, work: Callable[[Transaction], Awaitable[T]], once: Once[T] | None) -> _Done[T]:
+    if once is not None and (first := await once.recall(transaction.fetch)) is not None:
+        return _Done(first.value, first.token, actors={once.sender_id} - {ANYONE})
+    value = await work(transaction)
+    events = transaction.events
+    if once is not None:
+        await once.keep(transaction.fetch, value, changed=bool(events) or transaction.token is not None)
+    token = await append(transaction.fetch, events) or transaction.token
+    announced = any(isinstance(event, PostPublished) for event in events)
+    actors = {event.actor_id for event in events if not isinstance(event, NotificationsSent)}
+    return _Done(value, token, actors=actors | transaction.actors, bells=(FOLD, ANNOUNCE) if announced else (FOLD,))

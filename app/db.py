@@ -5,7 +5,7 @@ main, the worker and the CLI open them; what runs in a transaction belongs to ap
 
 import asyncio
 import contextlib
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
@@ -15,18 +15,29 @@ from app.dsn import connection_parts
 from app.settings import Settings, settings
 
 #: The role under which queries run: SELECT on read_* tables and checkpoints, nothing else.
-READER_ROLE = "inkfold_reader"
+READER_ROLE: Final = "inkfold_reader"
+#: The role under which commands run: the normalized tables, and adding to the event log; nothing of the read side.
+COMMAND_ROLE: Final = "inkfold_command"
+#: The role under which a worker runs: it owns the read tables, and reads of the normalized ones what it folds.
+WORKER_ROLE: Final = "inkfold_worker"
+#: They belong to the cluster: where a dump is restored, they are to be made first.
+ROLES: Final = (READER_ROLE, COMMAND_ROLE, WORKER_ROLE)
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
-def tortoise_config(dsn: str, *, pool_size: int = 2, statement_timeout_seconds: float = 0) -> dict[str, Any]:
-    """Return Tortoise's configuration for the normalized models, as `aerich` and the command side need it."""
+def tortoise_config(
+    dsn: str, *, pool_size: int = 2, statement_timeout_seconds: float = 0, role: str | None = None
+) -> dict[str, Any]:
+    """Return Tortoise's configuration for the normalized models, as `aerich` and the command side need it.
+
+    Without a role, the account of the URL does what it does as itself: it owns what migrations make.
+    """
     credentials = connection_parts(dsn) | {
         "minsize": 1,
         "maxsize": pool_size,
         "reset": _leave,  # commands take locks and settings for a transaction only
-        "server_settings": _session("inkfold-commands", statement_timeout_seconds),
+        "server_settings": _session("inkfold-commands", statement_timeout_seconds, role=role),
     }
     return {
         "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
@@ -36,13 +47,17 @@ def tortoise_config(dsn: str, *, pool_size: int = 2, statement_timeout_seconds: 
     }
 
 
-async def open_commands(config: Settings) -> TortoiseContext:
-    """Open the models' connections; close the returned context with `close_connections()`."""
+async def open_commands(config: Settings, *, role: str = COMMAND_ROLE) -> TortoiseContext:
+    """Open the models' connections; close the returned context with `close_connections()`.
+
+    The API's run under the command role, a worker's, which only announces posts, under its own.
+    """
     models = TortoiseContext()
     connections = tortoise_config(
         config.database_url,
         pool_size=config.command_pool_size,
         statement_timeout_seconds=config.statement_timeout_seconds,
+        role=role,
     )
 
     async def init() -> None:
@@ -99,7 +114,7 @@ async def open_watch_pool(config: Settings, url: str) -> Pool:
 async def open_worker_pool(config: Settings) -> Pool:
     """Open the worker's pool, for all but folding."""
     return await asyncpg.create_pool(
-        config.database_url, min_size=1, max_size=4, server_settings=_session("inkfold-worker", 0)
+        config.database_url, min_size=1, max_size=4, server_settings=_session("inkfold-worker", 0, role=WORKER_ROLE)
     )
 
 
@@ -111,7 +126,7 @@ async def connect_folding(config: Settings) -> "asyncpg.Connection[asyncpg.Recor
     """
     return await asyncpg.connect(
         config.database_url,
-        server_settings=_session("inkfold-folding", 0)
+        server_settings=_session("inkfold-folding", 0, role=WORKER_ROLE)
         | {
             "synchronous_commit": "off",
             "idle_session_timeout": "2s",
@@ -132,7 +147,7 @@ async def connect_building(config: Settings) -> "asyncpg.Connection[asyncpg.Reco
     """
     return await asyncpg.connect(
         config.database_url,
-        server_settings=_session("inkfold-building", 0)
+        server_settings=_session("inkfold-building", 0, role=WORKER_ROLE)
         | {
             "synchronous_commit": "off",
             "client_connection_check_interval": "1s",
@@ -151,15 +166,15 @@ async def _leave(_: object) -> None:
 
 def _reading(name: str, config: Settings) -> dict[str, str]:
     # A query is one of few statements, whose plan does not depend on what is asked: planning anew only costs.
-    return _session(name, config.statement_timeout_seconds) | {
-        "role": READER_ROLE,
+    return _session(name, config.statement_timeout_seconds, role=READER_ROLE) | {
         "default_transaction_read_only": "on",
         "plan_cache_mode": "force_generic_plan",
     }
 
 
-def _session(name: str, statement_timeout_seconds: float) -> dict[str, str]:
-    return {
+def _session(name: str, statement_timeout_seconds: float, *, role: str | None) -> dict[str, str]:
+    # A role given here is what the session has after each RESET, too.
+    return ({} if role is None else {"role": role}) | {
         "application_name": name,
         "TimeZone": "UTC",
         "jit": "off",

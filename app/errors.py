@@ -1,7 +1,8 @@
 """What can be refused or go wrong, as exceptions with a status, a slug and a sentence; app.api answers them.
 
 InkfoldError
-├── Refused (4xx): InvalidInput, Unauthenticated, Forbidden, NotFound…, Conflict, PreconditionFailed
+├── Refused (4xx): InvalidInput, Unauthenticated, Forbidden, NotFound…, Conflict, PreconditionFailed, IdempotencyKey…,
+│   RateLimited
 └── Unavailable (503): Overloaded, StorageFull, ProjectionLagging, OutcomeUnknown
 
 The docstring of each class is public: it is what an answer says when nothing more is known.
@@ -16,7 +17,7 @@ class InkfoldError(Exception):
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Internal error"
-    retry_after_seconds: ClassVar[int | None] = None
+    retry_after_seconds: int | None = None
 
     def __init__(self, detail: str | None = None, *, field: str | None = None) -> None:
         self.detail = detail or (type(self).__doc__ or "").strip()
@@ -60,6 +61,12 @@ class InvalidRefreshToken(Unauthenticated):
     slug, title = "invalid-refresh-token", "Invalid refresh token"
 
 
+class AccessEnded(Unauthenticated):
+    """This access token counts no longer: its user signed out everywhere, was deactivated or is gone. Sign in again."""
+
+    slug, title = "access-ended", "Access ended"
+
+
 class NotTheAuthor(InkfoldError):
     """Only its author may change a post."""
 
@@ -91,7 +98,7 @@ class NotificationNotFound(NotFound):
 
 
 class UsernameTaken(InkfoldError):
-    """This username is taken, perhaps in other letter case."""
+    """This username is taken, perhaps in other letter case, or by one that looks like it."""
 
     status, slug, title = 409, "username-taken", "Username taken"
 
@@ -106,6 +113,28 @@ class PreconditionFailed(InkfoldError):
     """The post was changed meanwhile. Read it again and send its new ETag."""
 
     status, slug, title = 412, "precondition-failed", "Precondition failed"
+
+
+class IdempotencyKeyInUse(InkfoldError):
+    """A request with this Idempotency-Key is still being carried out. Send yours again in a moment."""
+
+    status, slug, title = 409, "idempotency-key-in-use", "Idempotency key in use"
+
+
+class IdempotencyKeyReused(InkfoldError):
+    """This Idempotency-Key was sent with another request. Nothing was changed; take a new key for each new request."""
+
+    status, slug, title = 422, "idempotency-key-reused", "Idempotency key reused"
+
+
+class RateLimited(InkfoldError):
+    """Too many requests came from you. Wait for as many seconds as Retry-After says."""
+
+    status, slug, title = 429, "rate-limited", "Too many requests"
+
+    def __init__(self, detail: str | None = None, *, retry_after_seconds: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Unavailable(InkfoldError):

@@ -35,6 +35,16 @@ class UserRegistered(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class UserDeactivated(Event):
+    """Subject and actor are the user, though an operator did it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserReactivated(Event):
+    """Subject and actor are the user, though an operator did it."""
+
+
+@dataclass(frozen=True, slots=True)
 class PostPublished(Event):
     """Subject: the post; actor: its author."""
 

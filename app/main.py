@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI
@@ -33,11 +32,13 @@ from app.api import (
 from app.api.docs import mount_docs
 from app.api.frame.access_log import AccessLog
 from app.api.frame.body_limit import BodyLimit
+from app.api.frame.cors import Cors
 from app.api.frame.error_handlers import LastResort, install_error_handlers
-from app.api.frame.logs import log_to_stderr
+from app.api.frame.head_limit import HeadLimit
 from app.api.frame.paths import HeadRequests, TrailingSlashes
+from app.api.frame.rate_limits import RateLimiting
 from app.api.frame.representations import Represented
-from app.api.frame.request_ids import RequestIds
+from app.api.frame.request_ids import RequestIds, about_request
 from app.api.frame.security_headers import SecurityHeaders
 from app.api.lane.lane import FastLane
 from app.api.lane.sources import Sources
@@ -49,13 +50,16 @@ from app.command_store import CommandStore
 from app.db import open_commands, open_query_pool
 from app.doorbell import Doorbell
 from app.freshness import Freshness
+from app.logs import log_to_stderr
 from app.queries.reader import Openings, Reader
+from app.rate_limits.rate_limits import RateLimits
 from app.redis_client import open_redis
 from app.replicas.opening import open_replicas
 from app.security.access_tokens import AccessTokens
 from app.security.passwords import PasswordHasher
 from app.settings import Settings
 from app.settings import settings as environment_settings
+from app.version import release
 
 #: In the order in which a request is compared with them: `top` before the ids of posts, and what is asked often first.
 _ROUTERS = (
@@ -82,21 +86,26 @@ class Api(FastAPI):
     """FastAPI, and ahead of it, while the app serves, the fast lane: FastAPI alone takes longer than a hot read."""
 
     lane: FastLane | None = None
+    #: What the lane's answers tell browsers; FastAPI's have it from the middleware.
+    cors: Cors | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if self.lane is None or not await self.lane.answer(scope, send):
+        if self.lane is None or not await self.lane.answer(scope, self._telling(scope, send)):
             await super().__call__(scope, receive, send)
+
+    def _telling(self, scope: Scope, send: Send) -> Send:
+        return send if self.cors is None or scope["type"] != "http" else self.cors.telling(scope, send)
 
 
 def create_app(config: Settings | None = None) -> Api:
     """Return the API, configured by `config` or else by the environment; it connects when its lifespan begins."""
     config = config or environment_settings()
-    log_to_stderr(config.log_level)
+    log_to_stderr(config.log_level, about=about_request)
     instruments = metrics.Metrics(AccessLog(config.log_level))
     app = Api(
         title="Inkfold",
-        version=_version(),
+        version=release(),
         summary=SUMMARY,
         description=DESCRIPTION,
         license_info={"name": "MIT", "identifier": "MIT"},
@@ -110,13 +119,18 @@ def create_app(config: Settings | None = None) -> Api:
             Middleware(RequestIds),
             Middleware(SecurityHeaders),
             Middleware(metrics.Observed, metrics=instruments),
+            *([Middleware(Cors, origins=config.cors_origins)] if config.cors_origins else []),
             Middleware(LastResort),
             Middleware(TrailingSlashes),
             Middleware(HeadRequests),
+            Middleware(HeadLimit),
+            Middleware(RateLimiting),
             Middleware(Represented),
             Middleware(BodyLimit, most_bytes=config.body_limit_bytes),
         ],
     )
+    if config.cors_origins:
+        app.cors = Cors(app, origins=config.cors_origins)
     app.state.settings = config
     app.state.metrics = instruments
     install_error_handlers(app)
@@ -127,13 +141,6 @@ def create_app(config: Settings | None = None) -> Api:
         describe_api(app)
         mount_docs(app)
     return app
-
-
-def _version() -> str:
-    try:
-        return version("inkfold")
-    except PackageNotFoundError:  # run from the source folder, where nothing is installed
-        return "unreleased"
 
 
 @asynccontextmanager
@@ -154,8 +161,14 @@ async def _lifespan(app: "Api") -> AsyncIterator[None]:
         state = app.state
         stack.callback(state.metrics.flush)
         state.redis, state.query_pool, state.passwords = redis, pool, passwords
-        state.access_tokens = AccessTokens(config.secret_key.get_secret_value(), seconds=config.access_token_seconds)
+        state.access_tokens = AccessTokens(
+            config.secret_key.get_secret_value(),
+            seconds=config.access_token_seconds,
+            former=[key.get_secret_value() for key in config.secret_keys_before],
+        )
         state.reader = Reader(pool, timeout_seconds=config.pool_timeout_seconds, openings=openings)
+        state.rate_limits = RateLimits(config, redis)
+        stack.push_async_callback(state.rate_limits.close)
         state.cache = Cache(redis, cluster=await own_cluster(state.reader))
         doorbell = Doorbell(redis)
         state.store = CommandStore(
@@ -178,6 +191,7 @@ async def _lifespan(app: "Api") -> AsyncIterator[None]:
                 ),
                 state.store,
                 metrics=state.metrics,
+                rate_limits=state.rate_limits,
             )
         state.replicas = await stack.enter_async_context(open_replicas(config, state.freshness))
         await stack.enter_async_context(_running(doorbell.ringing()))

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import Context
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from aerich import Command
 from aerich.migrate import Migrate
 
 import migrations
-from app.db import tortoise_config
+from app.db import WORKER_ROLE, tortoise_config
 from projections.engine.checkpoint import Connection
 from projections.engine.definitions import drop_definitions, install_definitions
 from projections.registry import PROJECTIONS
@@ -24,6 +24,20 @@ _LOCATION = str(Path(migrations.__file__).parent)
 
 #: aerich takes no lock and its table has no unique key, so one session's lock stands for all of a run.
 _LOCK_KEY = 5_282_261_917_417_373_541
+
+# A rebuild makes a schema of its own. No migration can grant that for good: rights on a database are in no dump of it.
+_GRANT: Final = f"""
+DO $$
+BEGIN
+    IF NOT (
+        has_database_privilege('{WORKER_ROLE}', current_database(), 'CREATE')
+        AND has_database_privilege('{WORKER_ROLE}', current_database(), 'TEMPORARY')
+    ) THEN
+        EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO {WORKER_ROLE}', current_database());
+    END IF;
+END
+$$
+"""
 
 T = TypeVar("T")
 
@@ -36,6 +50,7 @@ async def migrate(dsn: str) -> list[str]:
             await drop_definitions(connection)
             applied = await _apart(_upgrade(dsn))
         await install_definitions(connection, PROJECTIONS)
+        await connection.execute(_GRANT)
         return applied
 
 

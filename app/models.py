@@ -14,14 +14,21 @@ from app.ids import new_id
 
 
 class User(Model):
-    """A person who writes, likes and follows. `username_key` is the username folded for uniqueness."""
+    """A person who writes, likes and follows.
+
+    `username_key` is the username without its letter case, `username_skeleton` the username without what eyes overlook;
+    of names that were alike before skeletons were kept, only the oldest has it. Access tokens issued before
+    `tokens_since` are ended.
+    """
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     username = fields.CharField(max_length=32, unique=True)
     username_key = fields.CharField(max_length=32, unique=True)
+    username_skeleton = fields.CharField(max_length=32, unique=True, null=True)
     email = fields.CharField(max_length=254, unique=True)
     hashed_password = fields.CharField(max_length=255)
     is_active = fields.BooleanField(default=True, db_default=True)
+    tokens_since = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField(db_default=Now())
 
     class Meta:

@@ -3,8 +3,10 @@
 `inkfold api` calls it. Each process listens by itself (SO_REUSEPORT), and the kernel shares out the connections.
 """
 
+import contextlib
 import gc
 import os
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -17,9 +19,12 @@ from prometheus_client.multiprocess import mark_process_dead
 import app
 from app.embedded.errors import Interrupted
 from app.embedded.supervisor import Program, StopSignals, Supervisor
+from app.http_protocol import BoundedHttp
 from app.settings import Settings
 
 _LOOK_SECONDS: Final = 0.1
+#: What a process has open beside connections of clients.
+_OTHER_FILES: Final = 256
 #: The exit code of uvicorn where it could not start.
 _NOT_STARTED: Final = 3
 _COMMAND: Final = (sys.executable, "-P", "-m", "app.cli", "api", "--shared")
@@ -27,6 +32,7 @@ _COMMAND: Final = (sys.executable, "-P", "-m", "app.cli", "api", "--shared")
 
 def serve(config: Settings, *, shared: bool) -> None:
     """Serve until a signal; with `shared`, on a port that other processes of ours listen on, too."""
+    _allow_connections(config.connection_limit)
     server = _Server(
         uvicorn.Config(
             "app.main:create_app",
@@ -34,12 +40,17 @@ def serve(config: Settings, *, shared: bool) -> None:
             host=config.host,
             port=config.port,
             loop="uvloop",
-            http="httptools",
+            http=_bounded(config.request_timeout_seconds),
             lifespan="on",
             access_log=False,
             log_level=config.log_level,
+            log_config=None,  # what it says goes where all else goes, see app.logs
             timeout_graceful_shutdown=10,
             server_header=False,
+            forwarded_allow_ips=config.trusted_proxies,
+            limit_concurrency=config.connection_limit,
+            timeout_keep_alive=config.keep_alive_seconds,
+            ws="none",
         )
     )
     try:
@@ -61,6 +72,21 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
+
+
+def _bounded(request_seconds: float) -> type[BoundedHttp]:
+    """Return the protocol with this bound; uvicorn makes one of it for each connection."""
+    return type("BoundedHttp", (BoundedHttp,), {"request_seconds": request_seconds})
+
+
+def _allow_connections(limit: int) -> None:
+    """Have the system let this process open so many at once, as far as it may: often 1,024 files are the usual."""
+    needed = limit + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with contextlib.suppress(ValueError, OSError):  # macOS says that there is no limit, and has one
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _shared_socket(host: str, port: int) -> socket.socket:

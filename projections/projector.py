@@ -15,7 +15,7 @@ from app.cache import Cache
 from app.command_store import CommandStore
 from app.commands.notifications import SendNotifications, send_notifications
 from app.connection_loss import CONNECTION_LOST
-from app.db import Pool, connect_folding, open_commands, open_worker_pool
+from app.db import WORKER_ROLE, Pool, connect_folding, open_commands, open_worker_pool
 from app.doorbell import ANNOUNCE, FOLD, Doorbell, generation_key
 from app.redis_client import open_redis
 from app.settings import Settings
@@ -61,7 +61,7 @@ class Projector:
         async with pool.acquire() as connection:
             cache = Cache(redis, cluster=await system_identifier(connection))
         doorbell = Doorbell(redis)
-        models = await open_commands(config)
+        models = await open_commands(config, role=WORKER_ROLE)
         news = News(redis, cache, pool)
         return cls(
             config=config,

@@ -1,4 +1,4 @@
-"""What a worker does beside folding: builds what is new, verifies at night, prunes the event log."""
+"""What a worker does beside folding: builds what is new, verifies at night, prunes the event log, forgets old keys."""
 
 import logging
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import asyncpg
 
 from app.connection_loss import CONNECTION_LOST
 from app.db import Pool, connect_building
+from app.idempotency import forget_expired
 from app.settings import Settings
 from projections.engine.one_snapshot import UnverifiableError
 from projections.engine.projection import Projection
@@ -106,3 +107,7 @@ class Upkeep:
         """Drop old events that every projection has passed; return how many."""
         async with self.pool.acquire() as connection:
             return await prune(connection, older_than=timedelta(days=self.config.event_retention_days))
+
+    async def forget_keys(self) -> int:
+        """Drop idempotency keys that have expired; return how many."""
+        return await forget_expired(self.pool)

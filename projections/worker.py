@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from app.connection_loss import CONNECTION_LOST
 from app.doorbell import ANNOUNCE, FOLD, QUEUE, deserialize, serialize
+from app.logs import log_to_stderr
 from app.redis_client import open_redis
 from app.settings import Settings, settings
 from projections.bell_worker import BEGUN, BellWorker
@@ -76,9 +77,10 @@ async def verify_all(context: Context) -> None:
     _begin(context, _projector(context).upkeep.verify())
 
 
-async def prune_events(context: Context) -> None:
-    """Each hour: drop old events that every projection has passed."""
+async def prune(context: Context) -> None:
+    """Each hour: drop old events that every projection has passed, and idempotency keys that have expired."""
     _begin(context, _projector(context).upkeep.prune())
+    _begin(context, _projector(context).upkeep.forget_keys())
 
 
 def worker_settings(config: Settings) -> type:
@@ -98,7 +100,7 @@ def worker_settings(config: Settings) -> type:
                 keep_result=0,
             ),
             _cron(verify_all, hour=3, minute=30),
-            _cron(prune_events, minute=45),
+            _cron(prune, minute=45),
         )
         on_startup = start
         on_shutdown = stop
@@ -118,6 +120,7 @@ def worker_settings(config: Settings) -> type:
 
 def main() -> None:
     """Work until a signal ends it: as an arq worker while Redis is there, and without it while it is not."""
+    log_to_stderr(settings().log_level)
     logging.getLogger("arq.worker").setLevel(logging.WARNING)
     while True:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -13,7 +13,8 @@ import pytest
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
-from app.db import open_query_pool
+from app.command_store import CommandStore
+from app.db import open_commands, open_query_pool
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.redis import EmbeddedRedis
 from app.main import create_app
@@ -30,6 +31,17 @@ from tests.support.running_worker import running_worker
 hypothesis.settings.register_profile("inkfold", deadline=None)
 hypothesis.settings.load_profile("inkfold")
 
+#: People of the same name sign in again and again here; the tests of the limits set their own.
+UNLIMITED = dict.fromkeys(
+    (
+        "RATE_LIMIT_LOGIN",
+        "RATE_LIMIT_LOGIN_ADDRESS",
+        "RATE_LIMIT_REGISTER",
+        "RATE_LIMIT_WRITES",
+        "RATE_LIMIT_READS",
+    ),
+    "",
+)
 EMPTY = """
 DO $$
 BEGIN
@@ -70,6 +82,7 @@ def config(servers: Servers) -> Settings:
     os.environ["DATABASE_URL"] = servers.postgres.dsn()
     os.environ["REDIS_URL"] = servers.redis.url
     os.environ["SECRET_KEY"] = "a-secret-that-only-these-tests-know"
+    os.environ |= UNLIMITED
     settings.cache_clear()
     return settings()
 
@@ -105,6 +118,20 @@ def database(config: Settings, sql: Connection) -> str:  # noqa: ARG001 - emptie
 def projector(sql: Connection, migrated: Projector) -> Projector:  # noqa: ARG001 - emptied first
     """A worker's inside, that folds when told to."""
     return migrated
+
+
+@pytest.fixture(scope="session")
+async def commands(config: Settings, migrated: Projector) -> AsyncIterator[CommandStore]:
+    """A store like the API's, whose rings the projector passes on."""
+    models = await open_commands(config)
+    yield CommandStore(
+        models,
+        cache=migrated.cache,
+        doorbell=migrated.store._doorbell,
+        pool_size=config.command_pool_size,
+        pool_timeout_seconds=config.pool_timeout_seconds,
+    )
+    await models.close_connections()
 
 
 @pytest.fixture

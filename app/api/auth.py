@@ -11,11 +11,14 @@ from app.api.answers import command_answer, json_answer
 from app.api.bodies import Credentials, Registration, SentRefreshToken
 from app.api.dependencies import Config, Passwords, Reads, SignedIn, Store, Tokens
 from app.api.frame.problems import UnsupportedMediaType, problems
+from app.api.frame.rate_limits import count_sign_in
 from app.api.frame.strict_json import JSON, StrictJsonRoute, media_type, read_json
+from app.api.idempotency_keys import SentKey
 from app.api.schemas import IssuedTokens, OwnAccount, RegisteredAccount
-from app.commands.sessions import begin_session, end_session, rotate_session
+from app.commands.sessions import Session, begin_session, end_all_sessions, end_session, rotate_session
 from app.commands.users import RegisterUser, find_account, register_user, store_password_hash
 from app.errors import (
+    AccessEnded,
     EmailTaken,
     InvalidCredentials,
     InvalidInput,
@@ -62,11 +65,11 @@ _LOGIN_BODY: Final[dict[str, Any]] = {
     response_model=RegisteredAccount,
     responses=problems(UsernameTaken, EmailTaken),
 )
-async def register(body: Registration, store: Store, passwords: Passwords) -> Response:
+async def register(body: Registration, store: Store, passwords: Passwords, key: SentKey) -> Response:
     """Make an account. Sign in with it next."""
     hashed = await passwords.hash(body.password)
     committed = await register_user(
-        store, RegisterUser(username=body.username, email=body.email, hashed_password=hashed)
+        store, RegisterUser(username=body.username, email=body.email, hashed_password=hashed), key=key
     )
     location = {"Location": f"/users/{committed.value.id}/"}
     return command_answer(committed, committed.value, status=201, headers=location)
@@ -74,11 +77,13 @@ async def register(body: Registration, store: Store, passwords: Passwords) -> Re
 
 async def _credentials(request: Request) -> Credentials:
     try:
-        return Credentials.model_validate(await _login_fields(request))
+        credentials = Credentials.model_validate(await _login_fields(request))
     except ValidationError as error:
         raise RequestValidationError(
             [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
         ) from error
+    await count_sign_in(request, credentials.login)
+    return credentials
 
 
 async def _login_fields(request: Request) -> Any:
@@ -107,6 +112,7 @@ async def login(
     config: Config,
 ) -> Response:
     """Exchange a username or an e-mail address and the password for tokens; as JSON, or as an OAuth2 password form."""
+    passwords.require_room()  # a refusal costs no look at the database
     account = await find_account(store, body.login)
     right = await passwords.verify(body.password, account.hashed_password if account else None)
     if account is None or not right or not account.is_active:
@@ -114,8 +120,7 @@ async def login(
     if passwords.needs_rehash(account.hashed_password):
         hashed = await passwords.hash(body.password)
         await store_password_hash(store, user_id=account.id, hashed_password=hashed)
-    refresh_token = await begin_session(store, user_id=account.id, days=config.refresh_token_days)
-    return _issued(tokens, Principal(id=account.id, username=account.username), refresh_token)
+    return _issued(tokens, await begin_session(store, user_id=account.id, days=config.refresh_token_days))
 
 
 @router.post("/refresh/", summary="Refresh", response_model=IssuedTokens, responses=problems(InvalidRefreshToken))
@@ -124,14 +129,31 @@ async def refresh(body: SentRefreshToken, store: Store, tokens: Tokens, config: 
 
     Exchange it once; a repetition within 20 seconds, after a lost answer, is accepted. A later one ends the session.
     """
-    rotated = await rotate_session(store, refresh_token=body.refresh_token, days=config.refresh_token_days)
-    return _issued(tokens, Principal(id=rotated.user_id, username=rotated.username), rotated.refresh_token)
+    return _issued(
+        tokens, await rotate_session(store, refresh_token=body.refresh_token, days=config.refresh_token_days)
+    )
 
 
 @router.post("/logout/", summary="Sign out", status_code=204, response_description="Signed out")
 async def logout(body: SentRefreshToken, store: Store) -> Response:
     """End the session that the refresh token belongs to. Its access token runs out by itself."""
     await end_session(store, refresh_token=body.refresh_token)
+    return Response(status_code=204, headers=_UNSTORED)
+
+
+@router.post(
+    "/logout-all/",
+    summary="Sign out everywhere",
+    status_code=204,
+    response_description="Signed out everywhere",
+    responses=problems(Unauthenticated, AccessEnded),
+)
+async def logout_everywhere(user: SignedIn, store: Store) -> Response:
+    """End all your sessions, this one too, and sign in again where you like.
+
+    No access token that was issued until now can write any more. It reads until it runs out.
+    """
+    await end_all_sessions(store, user_id=user.id, token_issued_at=user.issued_at)
     return Response(status_code=204, headers=_UNSTORED)
 
 
@@ -147,11 +169,12 @@ async def get_me(viewer: SignedIn, reads: Reads) -> Response:
     return json_answer(profile, headers={**reads.headers, **_UNSTORED})
 
 
-def _issued(tokens: AccessTokens, principal: Principal, refresh_token: str) -> Response:
+def _issued(tokens: AccessTokens, session: Session) -> Response:
+    principal = Principal(id=session.user_id, username=session.username, issued_at=session.issued_at)
     issued = {
         "access_token": tokens.issue(principal),
         "token_type": "bearer",
         "expires_in": tokens.seconds,
-        "refresh_token": refresh_token,
+        "refresh_token": session.refresh_token,
     }
     return json_answer(issued, headers=_UNSTORED)

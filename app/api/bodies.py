@@ -1,7 +1,6 @@
 """The bodies that commands take, checked here so that whatever gets further can be stored."""
 
-import re
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,14 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-_USERNAME_RULE: Final = (
-    "3 to 32 letters, digits, dots, hyphens and underscores; the first and the last is a letter or digit."
-)
-_EMAIL: Final = re.compile(
-    r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
-    r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?",
-    re.ASCII,
-)
+from app.identity import email_addresses, usernames
 
 
 def _storable(text: str) -> str:
@@ -39,10 +31,10 @@ def _with_content(text: str) -> str:
 
 
 def _email(text: str) -> str:
-    address = text.lower()
-    if not _EMAIL.fullmatch(address) or ".." in address:
-        raise ValueError("This must be an e-mail address.")
-    return address
+    try:
+        return email_addresses.normalized(text)
+    except ValueError as error:
+        raise ValueError("This must be an e-mail address.") from error
 
 
 def _stripped(value: Any) -> Any:
@@ -55,21 +47,21 @@ def _username(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
     except ValidationError as error:
         if not isinstance(value, str):
             raise
-        raise ValueError(_USERNAME_RULE) from error
+        raise ValueError(usernames.RULE) from error
 
 
 # Constraints stand before validators: only so does OpenAPI show them.
 _Storable = AfterValidator(_storable)
 Username = Annotated[
     str,
-    StringConstraints(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{1,30}[A-Za-z0-9])$"),
+    StringConstraints(min_length=usernames.SHORTEST, max_length=usernames.LONGEST, pattern=usernames.PATTERN),
     _Storable,
     WrapValidator(_username),
-    Field(description=f"{_USERNAME_RULE} Unique in any letter case", examples=["ada"]),
+    Field(description=f"{usernames.RULE} Unique in any letter case, and among names that look alike", examples=["ada"]),
 ]
 Email = Annotated[
     str,
-    StringConstraints(max_length=254),
+    StringConstraints(max_length=email_addresses.LONGEST),
     _Storable,
     AfterValidator(_email),
     BeforeValidator(_stripped),

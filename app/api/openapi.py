@@ -9,13 +9,19 @@ from fastapi.routing import APIRoute
 from app.api.bodies import Credentials
 from app.api.dependencies import OPTIONAL_SCHEME, SCHEME
 from app.api.frame.problems import (
+    MEDIA_TYPE,
+    RATE_LIMIT_HEADERS,
     ContentTooLarge,
+    HeadersTooLarge,
     MalformedBody,
     Problem,
     UnsupportedMediaType,
+    UriTooLong,
     problems,
 )
-from app.errors import InkfoldError, InvalidInput, Unauthenticated, Unavailable
+from app.api.idempotency_keys import HEADER as IDEMPOTENCY_KEY
+from app.api.idempotency_keys import REFUSALS
+from app.errors import InkfoldError, InvalidInput, RateLimited, Unauthenticated, Unavailable
 
 SUMMARY: Final = "A blog whose reads are exact, ready-made tables."
 DESCRIPTION: Final = """
@@ -25,7 +31,11 @@ Posts, likes, subscriptions, notifications and statistics.
 * **Your own writes** show in your next read, without any header. To let another client wait for them, pass on
   the `Consistency-Token` that a command answers with.
 * **Lists** take `limit` and `cursor`; `next_cursor` and the `Link` header lead on.
+* **Retries**: send a POST with an `Idempotency-Key`, and again with the same one when its answer got lost: it is done
+  once. PUT, PATCH and DELETE may be repeated as they are; they ignore the key, as signing in and out do.
 * **Errors** are `application/problem+json` (RFC 9457); each `type` can be read.
+* **Rate limits** are told by the `RateLimit` and `RateLimit-Policy` headers; past one, the answer is 429 with
+  `Retry-After`.
 * **Paths** work with and without their trailing slash.
 """
 TAGS: Final = [
@@ -57,7 +67,8 @@ _STALE_HEADER: Final = {
 _LOCATION_HEADER: Final = {
     "Location": {"description": "Path of what was made", "schema": {"type": "string", "format": "uri-reference"}}
 }
-_WITHOUT_TOKEN: Final = frozenset({"/auth/login/", "/auth/refresh/", "/auth/logout/"})
+_UNLIMITED: Final = frozenset({"problems", "operations"})
+_WITHOUT_TOKEN: Final = frozenset({"/auth/login/", "/auth/refresh/", "/auth/logout/", "/auth/logout-all/"})
 
 
 def describe_api(app: FastAPI) -> None:
@@ -117,16 +128,25 @@ def _say_errors(operation: dict[str, Any]) -> None:
         del responses["422"]
     if takes_input:
         _add(operation, InvalidInput)
+    if any(parameter["name"] == IDEMPOTENCY_KEY for parameter in operation.get("parameters", ())):
+        _add(operation, *REFUSALS)
     if "requestBody" in operation:
         _add(operation, MalformedBody, ContentTooLarge, UnsupportedMediaType)
-    _add(operation, Unavailable)
+    if _UNLIMITED.isdisjoint(operation["tags"]):
+        _add(operation, RateLimited)
+    _add(operation, UriTooLong, HeadersTooLarge, Unavailable)
     operation["responses"] = dict(sorted(responses.items()))
 
 
 def _add(operation: dict[str, Any], *kinds: type[InkfoldError]) -> None:
-    """Add the problems to those that the operation has by itself; a status that has one already keeps it."""
+    """Add the problems to those that the operation has by itself."""
+    responses = operation["responses"]
     for status, response in problems(*kinds).items():
-        operation["responses"].setdefault(str(status), response)
+        known = responses.setdefault(str(status), response)["content"][MEDIA_TYPE]
+        added = response["content"][MEDIA_TYPE]
+        described = known | {"examples": known.get("examples", {}) | added["examples"]}
+        # Anew, for routes may share what they have.
+        responses[str(status)] = responses[str(status)] | {"content": {MEDIA_TYPE: described}}
 
 
 def _say_headers(operation: dict[str, Any], *, commands: bool) -> None:
@@ -134,6 +154,8 @@ def _say_headers(operation: dict[str, Any], *, commands: bool) -> None:
     headers: dict[str, Any] = dict(_TOKEN_HEADER) if commands else {}
     if any(parameter["name"] == "prefer" for parameter in operation.get("parameters", ())):
         headers |= _STALE_HEADER
+    if _UNLIMITED.isdisjoint(operation["tags"]):
+        headers |= RATE_LIMIT_HEADERS
     for status, response in operation["responses"].items():
         added = headers | _LOCATION_HEADER if status == "201" else headers
         if status.startswith("2") and added:

@@ -11,16 +11,17 @@ from app.api.dependencies import SignedIn, Store
 from app.api.frame.preconditions import ExpectedVersions
 from app.api.frame.problems import problems
 from app.api.frame.strict_json import StrictJsonRoute
+from app.api.idempotency_keys import SentKey
 from app.api.schemas import WrittenPost
 from app.command_store import Committed
 from app.commands.posts import DeletePost, EditPost, PublishPost, delete_post, edit_post, publish_post
 from app.commands.posts import WrittenPost as StoredPost
-from app.errors import NotTheAuthor, PostNotFound, PreconditionFailed, Unauthenticated
+from app.errors import AccessEnded, NotTheAuthor, PostNotFound, PreconditionFailed, Unauthenticated
 from app.security.access_tokens import Principal
 
 router = APIRouter(prefix="/posts", tags=["posts"], route_class=StrictJsonRoute)
 
-_OF_A_POST = problems(Unauthenticated, NotTheAuthor, PostNotFound, PreconditionFailed)
+_OF_A_POST = problems(Unauthenticated, AccessEnded, NotTheAuthor, PostNotFound, PreconditionFailed)
 
 
 @router.post(
@@ -28,12 +29,12 @@ _OF_A_POST = problems(Unauthenticated, NotTheAuthor, PostNotFound, PreconditionF
     summary="Publish a post",
     status_code=201,
     response_model=WrittenPost,
-    responses=problems(Unauthenticated),
+    responses=problems(Unauthenticated, AccessEnded),
 )
-async def add_post(body: NewPost, author: SignedIn, store: Store) -> Response:
+async def add_post(body: NewPost, author: SignedIn, store: Store, key: SentKey) -> Response:
     """Publish a post. Those who follow you are notified in the background."""
-    committed = await publish_post(store, PublishPost(author_id=author.id, title=body.title, content=body.content))
-    return _written(committed, author, status=201)
+    command = PublishPost(author_id=author.id, title=body.title, content=body.content, token_issued_at=author.issued_at)
+    return _written(await publish_post(store, command, key=key), author, status=201)
 
 
 @router.put("/{post_id}/", summary="Replace a post", response_model=WrittenPost, responses=_OF_A_POST)
@@ -61,7 +62,9 @@ async def change_post(
 )
 async def remove_post(post_id: UUID, author: SignedIn, store: Store, versions: ExpectedVersions) -> Response:
     """Delete the post with its likes and notifications; only its author may."""
-    command = DeletePost(post_id=post_id, author_id=author.id, expected_versions=versions)
+    command = DeletePost(
+        post_id=post_id, author_id=author.id, expected_versions=versions, token_issued_at=author.issued_at
+    )
     return command_answer(await delete_post(store, command), status=204)
 
 
@@ -74,6 +77,7 @@ async def _edit(
         title=change.title,
         content=change.content,
         expected_versions=versions,
+        token_issued_at=author.issued_at,
     )
     return _written(await edit_post(store, command), author, status=200)
 

@@ -1,22 +1,27 @@
 """Giving a like and taking it back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from app.command_store import CommandStore, Committed
+from app.commands.callers import CALLER
 from app.commands.switches import Switch
 from app.errors import PostNotFound
+from app.idempotency import IdempotencyKey, once
 
 #: The post's row is locked against deletion first; a like that stands already is left alone.
-LIKE: Final = """
-WITH post AS (
-    SELECT id, author_id FROM posts WHERE id = $2 FOR KEY SHARE
+LIKE: Final = f"""
+WITH {CALLER},
+
+post AS (
+    SELECT id, author_id FROM posts WHERE id = $3 AND EXISTS (SELECT FROM caller) FOR KEY SHARE
 ),
 
 given AS (
     INSERT INTO likes (id, user_id, post_id)
-    SELECT $3, $1, post.id FROM post
+    SELECT $4, $1, post.id FROM post
     ON CONFLICT (post_id, user_id) DO NOTHING
     RETURNING created_at
 ),
@@ -28,19 +33,22 @@ recorded AS (
     RETURNING tx::text
 )
 
-SELECT true AS stands, recorded.tx AS token
-FROM post
+SELECT post.id IS NOT NULL AS found, true AS stands, recorded.tx AS token
+FROM caller
+LEFT JOIN post ON true
 LEFT JOIN recorded ON true
 """
 
-UNLIKE: Final = """
-WITH post AS (
-    SELECT id, author_id FROM posts WHERE id = $2 FOR KEY SHARE
+UNLIKE: Final = f"""
+WITH {CALLER},
+
+post AS (
+    SELECT id, author_id FROM posts WHERE id = $3 AND EXISTS (SELECT FROM caller) FOR KEY SHARE
 ),
 
 taken AS (
     DELETE FROM likes
-    WHERE post_id = $2 AND user_id = $1 AND EXISTS (SELECT FROM post)
+    WHERE post_id = $3 AND user_id = $1 AND EXISTS (SELECT FROM post)
     RETURNING created_at
 ),
 
@@ -51,26 +59,29 @@ recorded AS (
     RETURNING tx::text
 )
 
-SELECT false AS stands, recorded.tx AS token
-FROM post
+SELECT post.id IS NOT NULL AS found, false AS stands, recorded.tx AS token
+FROM caller
+LEFT JOIN post ON true
 LEFT JOIN recorded ON true
 """
 
 # Of two toggles at once that see no like, one finds that the other has given it, and changes nothing.
-_TOGGLE: Final = """
-WITH post AS (
-    SELECT id, author_id FROM posts WHERE id = $2 FOR KEY SHARE
+_TOGGLE: Final = f"""
+WITH {CALLER},
+
+post AS (
+    SELECT id, author_id FROM posts WHERE id = $3 AND EXISTS (SELECT FROM caller) FOR KEY SHARE
 ),
 
 taken AS (
     DELETE FROM likes
-    WHERE post_id = $2 AND user_id = $1 AND EXISTS (SELECT FROM post)
+    WHERE post_id = $3 AND user_id = $1 AND EXISTS (SELECT FROM post)
     RETURNING created_at
 ),
 
 given AS (
     INSERT INTO likes (id, user_id, post_id)
-    SELECT $3, $1, post.id FROM post WHERE NOT EXISTS (SELECT FROM taken)
+    SELECT $4, $1, post.id FROM post WHERE NOT EXISTS (SELECT FROM taken)
     ON CONFLICT (post_id, user_id) DO NOTHING
     RETURNING created_at
 ),
@@ -88,8 +99,9 @@ recorded AS (
     RETURNING type, tx::text
 )
 
-SELECT recorded.type = 'PostLiked' AS stands, recorded.tx AS token
-FROM post
+SELECT post.id IS NOT NULL AS found, recorded.type = 'PostLiked' AS stands, recorded.tx AS token
+FROM caller
+LEFT JOIN post ON true
 LEFT JOIN recorded ON true
 """
 
@@ -102,6 +114,7 @@ class LikePost:
 
     post_id: UUID
     user_id: UUID
+    token_issued_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +123,7 @@ class UnlikePost:
 
     post_id: UUID
     user_id: UUID
+    token_issued_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,18 +132,24 @@ class ToggleLike:
 
     post_id: UUID
     user_id: UUID
+    token_issued_at: datetime | None = field(default=None, compare=False)
 
 
 async def like_post(store: CommandStore, command: LikePost) -> Committed[bool]:
-    """Return True: the user likes the post now. Raises PostNotFound."""
-    return await _SWITCH.turn_on(store, command.user_id, command.post_id)
+    """Return True: the user likes the post now. Raises PostNotFound or AccessEnded."""
+    return await _SWITCH.turn_on(store, command.user_id, command.post_id, issued_at=command.token_issued_at)
 
 
 async def unlike_post(store: CommandStore, command: UnlikePost) -> Committed[bool]:
-    """Return False: the user does not like the post now. Raises PostNotFound."""
-    return await _SWITCH.turn_off(store, command.user_id, command.post_id)
+    """Return False: the user does not like the post now. Raises PostNotFound or AccessEnded."""
+    return await _SWITCH.turn_off(store, command.user_id, command.post_id, issued_at=command.token_issued_at)
 
 
-async def toggle_like(store: CommandStore, command: ToggleLike) -> Committed[bool]:
-    """Return whether the user likes the post now. Raises PostNotFound."""
-    return await _SWITCH.turn_over(store, command.user_id, command.post_id)
+async def toggle_like(
+    store: CommandStore, command: ToggleLike, *, key: IdempotencyKey | None = None
+) -> Committed[bool]:
+    """Return whether the user likes the post now. Raises PostNotFound or AccessEnded."""
+    keyed = once(key, command, by=command.user_id, answers=bool)
+    return await _SWITCH.turn_over(
+        store, command.user_id, command.post_id, issued_at=command.token_issued_at, once=keyed
+    )

@@ -4,13 +4,16 @@ The API calls the former, the worker the latter. What is to be announced stands 
 reached, so a worker that dies in the middle is continued by the next.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from app.command_store import CommandStore, Committed, Transaction
+from app.commands.callers import admit
 from app.errors import NotificationNotFound
 from app.events import AllNotificationsRead, NotificationRead, NotificationsSent
+from app.idempotency import IdempotencyKey, once
 from app.models import Notification
 
 # One worker takes one announcement; the post's row is locked against deletion while its notifications are written.
@@ -67,6 +70,7 @@ class ReadNotification:
 
     notification_id: UUID
     user_id: UUID
+    token_issued_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,7 @@ class ReadAllNotifications:
     """Mark all of the user's notifications read."""
 
     user_id: UUID
+    token_issued_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +96,13 @@ class ReadState:
     is_read: bool
 
 
-async def read_notification(store: CommandStore, command: ReadNotification) -> Committed[ReadState]:
-    """Mark it read; raises NotificationNotFound when it isn't the user's."""
+async def read_notification(
+    store: CommandStore, command: ReadNotification, *, key: IdempotencyKey | None = None
+) -> Committed[ReadState]:
+    """Mark it read; raises NotificationNotFound when it isn't the user's, or AccessEnded."""
 
     async def work(transaction: Transaction) -> ReadState:
+        await admit(transaction, command.user_id, command.token_issued_at)
         own = Notification.filter(id=command.notification_id, user_id=command.user_id)
         if await own.filter(is_read=False).using_db(transaction.connection).update(is_read=True):
             transaction.record(
@@ -104,19 +112,22 @@ async def read_notification(store: CommandStore, command: ReadNotification) -> C
             raise NotificationNotFound
         return ReadState(id=command.notification_id, is_read=True)
 
-    return await store.transact(work)
+    return await store.transact(work, once=once(key, command, by=command.user_id, answers=ReadState))
 
 
-async def read_all_notifications(store: CommandStore, command: ReadAllNotifications) -> Committed[int]:
-    """Mark all read and return how many were not."""
+async def read_all_notifications(
+    store: CommandStore, command: ReadAllNotifications, *, key: IdempotencyKey | None = None
+) -> Committed[int]:
+    """Mark all read and return how many were not; raises AccessEnded."""
 
     async def work(transaction: Transaction) -> int:
+        await admit(transaction, command.user_id, command.token_issued_at)
         changed: int = (await transaction.fetch(_READ_ALL, command.user_id))[0]["changed"]
         if changed:
             transaction.record(AllNotificationsRead(subject_id=command.user_id, actor_id=command.user_id))
         return changed
 
-    return await store.transact(work)
+    return await store.transact(work, once=once(key, command, by=command.user_id, answers=int))
 
 
 async def send_notifications(store: CommandStore, command: SendNotifications) -> Committed[bool]:

@@ -1,12 +1,14 @@
 """Publishing, editing and deleting a post. Only its author may do the latter two."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from app.command_store import CommandStore, Committed, Transaction
+from app.commands.callers import admit
 from app.errors import NotTheAuthor, PostNotFound, PreconditionFailed
 from app.events import PostDeleted, PostEdited, PostPublished
+from app.idempotency import IdempotencyKey, once
 from app.models import Post
 
 _ANNOUNCE = """
@@ -38,6 +40,7 @@ class PublishPost:
     author_id: UUID
     title: str
     content: str
+    token_issued_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class EditPost:
     title: str | None
     content: str | None
     expected_versions: frozenset[int] | None = None
+    token_issued_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ class DeletePost:
     post_id: UUID
     author_id: UUID
     expected_versions: frozenset[int] | None = None
+    token_issued_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +78,13 @@ class WrittenPost:
     updated_at: datetime
 
 
-async def publish_post(store: CommandStore, command: PublishPost) -> Committed[WrittenPost]:
-    """Store the post and leave word that its subscribers are to be notified."""
+async def publish_post(
+    store: CommandStore, command: PublishPost, *, key: IdempotencyKey | None = None
+) -> Committed[WrittenPost]:
+    """Store the post and leave word that its subscribers are to be notified; raises AccessEnded."""
 
     async def work(transaction: Transaction) -> WrittenPost:
+        await admit(transaction, command.author_id, command.token_issued_at)
         post = await Post.create(
             using_db=transaction.connection,
             title=command.title,
@@ -95,11 +103,11 @@ async def publish_post(store: CommandStore, command: PublishPost) -> Committed[W
             updated_at=post.updated_at,
         )
 
-    return await store.transact(work)
+    return await store.transact(work, once=once(key, command, by=command.author_id, answers=WrittenPost))
 
 
 async def edit_post(store: CommandStore, command: EditPost) -> Committed[WrittenPost]:
-    """Change the post; raises PostNotFound, NotTheAuthor or PreconditionFailed."""
+    """Change the post; raises PostNotFound, NotTheAuthor, PreconditionFailed or AccessEnded."""
 
     async def work(transaction: Transaction) -> WrittenPost:
         await _lock_own_post(transaction, command)
@@ -111,7 +119,7 @@ async def edit_post(store: CommandStore, command: EditPost) -> Committed[Written
 
 
 async def delete_post(store: CommandStore, command: DeletePost) -> Committed[None]:
-    """Delete the post with all that hangs on it; raises PostNotFound, NotTheAuthor or PreconditionFailed."""
+    """Delete the post and what hangs on it; raises PostNotFound, NotTheAuthor, PreconditionFailed or AccessEnded."""
 
     async def work(transaction: Transaction) -> None:
         await _lock_own_post(transaction, command)
@@ -124,6 +132,7 @@ async def delete_post(store: CommandStore, command: DeletePost) -> Committed[Non
 
 
 async def _lock_own_post(transaction: Transaction, command: EditPost | DeletePost) -> None:
+    await admit(transaction, command.author_id, command.token_issued_at)
     post = (
         await Post.filter(id=command.post_id)
         .using_db(transaction.connection)

@@ -1,22 +1,27 @@
 """Following a user and ceasing to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from app.command_store import CommandStore, Committed
+from app.commands.callers import CALLER
 from app.commands.switches import Switch
 from app.errors import SelfSubscription, UserNotFound
+from app.idempotency import IdempotencyKey, once
 
 # The target's row is locked against deletion first; a subscription that stands already is left alone.
-_SUBSCRIBE: Final = """
-WITH target AS (
-    SELECT id FROM users WHERE id = $2 FOR KEY SHARE
+_SUBSCRIBE: Final = f"""
+WITH {CALLER},
+
+target AS (
+    SELECT id FROM users WHERE id = $3 AND EXISTS (SELECT FROM caller) FOR KEY SHARE
 ),
 
 begun AS (
     INSERT INTO subscriptions (id, subscriber_id, target_user_id)
-    SELECT $3, $1, target.id FROM target
+    SELECT $4, $1, target.id FROM target
     ON CONFLICT (target_user_id, subscriber_id) DO NOTHING
     RETURNING target_user_id
 ),
@@ -27,19 +32,22 @@ recorded AS (
     RETURNING tx::text
 )
 
-SELECT true AS stands, recorded.tx AS token
-FROM target
+SELECT target.id IS NOT NULL AS found, true AS stands, recorded.tx AS token
+FROM caller
+LEFT JOIN target ON true
 LEFT JOIN recorded ON true
 """
 
-_UNSUBSCRIBE: Final = """
-WITH target AS (
-    SELECT id FROM users WHERE id = $2 FOR KEY SHARE
+_UNSUBSCRIBE: Final = f"""
+WITH {CALLER},
+
+target AS (
+    SELECT id FROM users WHERE id = $3 AND EXISTS (SELECT FROM caller) FOR KEY SHARE
 ),
 
 ended AS (
     DELETE FROM subscriptions
-    WHERE target_user_id = $2 AND subscriber_id = $1 AND EXISTS (SELECT FROM target)
+    WHERE target_user_id = $3 AND subscriber_id = $1 AND EXISTS (SELECT FROM target)
     RETURNING target_user_id
 ),
 
@@ -49,26 +57,29 @@ recorded AS (
     RETURNING tx::text
 )
 
-SELECT false AS stands, recorded.tx AS token
-FROM target
+SELECT target.id IS NOT NULL AS found, false AS stands, recorded.tx AS token
+FROM caller
+LEFT JOIN target ON true
 LEFT JOIN recorded ON true
 """
 
 # Of two toggles at once that see no subscription, one finds that the other has begun it, and changes nothing.
-_TOGGLE: Final = """
-WITH target AS (
-    SELECT id FROM users WHERE id = $2 FOR KEY SHARE
+_TOGGLE: Final = f"""
+WITH {CALLER},
+
+target AS (
+    SELECT id FROM users WHERE id = $3 AND EXISTS (SELECT FROM caller) FOR KEY SHARE
 ),
 
 ended AS (
     DELETE FROM subscriptions
-    WHERE target_user_id = $2 AND subscriber_id = $1 AND EXISTS (SELECT FROM target)
+    WHERE target_user_id = $3 AND subscriber_id = $1 AND EXISTS (SELECT FROM target)
     RETURNING target_user_id
 ),
 
 begun AS (
     INSERT INTO subscriptions (id, subscriber_id, target_user_id)
-    SELECT $3, $1, target.id FROM target WHERE NOT EXISTS (SELECT FROM ended)
+    SELECT $4, $1, target.id FROM target WHERE NOT EXISTS (SELECT FROM ended)
     ON CONFLICT (target_user_id, subscriber_id) DO NOTHING
     RETURNING target_user_id
 ),
@@ -81,8 +92,9 @@ recorded AS (
     RETURNING type, tx::text
 )
 
-SELECT recorded.type = 'UserSubscribed' AS stands, recorded.tx AS token
-FROM target
+SELECT target.id IS NOT NULL AS found, recorded.type = 'UserSubscribed' AS stands, recorded.tx AS token
+FROM caller
+LEFT JOIN target ON true
 LEFT JOIN recorded ON true
 """
 
@@ -95,6 +107,7 @@ class Subscribe:
 
     subscriber_id: UUID
     target_user_id: UUID
+    token_issued_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +116,7 @@ class Unsubscribe:
 
     subscriber_id: UUID
     target_user_id: UUID
+    token_issued_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,21 +125,25 @@ class ToggleSubscription:
 
     subscriber_id: UUID
     target_user_id: UUID
+    token_issued_at: datetime | None = field(default=None, compare=False)
 
 
 async def subscribe(store: CommandStore, command: Subscribe) -> Committed[bool]:
-    """Return True: the subscriber follows the target now. Raises UserNotFound or SelfSubscription."""
-    return await _SWITCH.turn_on(store, *_two(command))
+    """Return True: the subscriber follows the target now. Raises UserNotFound, SelfSubscription or AccessEnded."""
+    return await _SWITCH.turn_on(store, *_two(command), issued_at=command.token_issued_at)
 
 
 async def unsubscribe(store: CommandStore, command: Unsubscribe) -> Committed[bool]:
-    """Return False: the subscriber does not follow the target now. Raises UserNotFound or SelfSubscription."""
-    return await _SWITCH.turn_off(store, *_two(command))
+    """Return False: the subscriber does not follow the target. Raises UserNotFound, SelfSubscription or AccessEnded."""
+    return await _SWITCH.turn_off(store, *_two(command), issued_at=command.token_issued_at)
 
 
-async def toggle_subscription(store: CommandStore, command: ToggleSubscription) -> Committed[bool]:
-    """Return whether the subscriber follows the target now. Raises UserNotFound or SelfSubscription."""
-    return await _SWITCH.turn_over(store, *_two(command))
+async def toggle_subscription(
+    store: CommandStore, command: ToggleSubscription, *, key: IdempotencyKey | None = None
+) -> Committed[bool]:
+    """Return whether the subscriber follows the target now. Raises UserNotFound, SelfSubscription or AccessEnded."""
+    keyed = once(key, command, by=command.subscriber_id, answers=bool)
+    return await _SWITCH.turn_over(store, *_two(command), issued_at=command.token_issued_at, once=keyed)
 
 
 def _two(command: Subscribe | Unsubscribe | ToggleSubscription) -> tuple[UUID, UUID]:

@@ -1,6 +1,6 @@
 """Registering a user, and finding the account that someone wants to sign in to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -10,19 +10,18 @@ from tortoise.exceptions import IntegrityError
 from app.command_store import CommandStore, Committed, Transaction
 from app.errors import EmailTaken, UsernameTaken
 from app.events import UserRegistered
+from app.idempotency import IdempotencyKey, once
+from app.identity import email_addresses, usernames
 from app.models import User
-
-_LONGEST_EMAIL = 254
-_LONGEST_USERNAME = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterUser:
-    """A new account. The password comes hashed."""
+    """A new account. The password comes hashed, each time another way."""
 
     username: str
     email: str
-    hashed_password: str
+    hashed_password: str = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +45,18 @@ class Account:
     is_active: bool
 
 
-async def register_user(store: CommandStore, command: RegisterUser) -> Committed[RegisteredUser]:
+async def register_user(
+    store: CommandStore, command: RegisterUser, *, key: IdempotencyKey | None = None
+) -> Committed[RegisteredUser]:
     """Make the account; raises UsernameTaken or EmailTaken."""
 
     async def work(transaction: Transaction) -> RegisteredUser:
         user = await User.create(
             using_db=transaction.connection,
             username=command.username,
-            username_key=command.username.lower(),
-            email=command.email.lower(),
+            username_key=usernames.key(command.username),
+            username_skeleton=usernames.skeleton(command.username),
+            email=email_addresses.normalized(command.email),
             hashed_password=command.hashed_password,
         )
         transaction.record(UserRegistered(subject_id=user.id, actor_id=user.id))
@@ -67,21 +69,16 @@ async def register_user(store: CommandStore, command: RegisterUser) -> Committed
         )
 
     try:
-        return await store.transact(work)
+        return await store.transact(work, once=once(key, command, answers=RegisteredUser))
     except IntegrityError as error:
         raise _taken(error) from error
 
 
 async def find_account(store: CommandStore, login: str) -> Account | None:
-    """Return the account with that username, in any letter case, or e-mail address; no username holds an @."""
-    key = login.lower()
-    is_email = "@" in key
-    if len(key) > (_LONGEST_EMAIL if is_email else _LONGEST_USERNAME):
-        return None  # Tortoise refuses to compare with what would not fit the column
+    """Return the account with that username, in any letter case, or e-mail address."""
 
     async def work(transaction: Transaction) -> Account | None:
-        named = User.filter(email=key) if is_email else User.filter(username_key=key)
-        user = await named.using_db(transaction.connection).first()
+        user = await user_by_login(transaction, login)
         if user is None:
             return None
         return Account(
@@ -92,6 +89,22 @@ async def find_account(store: CommandStore, login: str) -> Account | None:
         )
 
     return (await store.transact(work)).value
+
+
+async def user_by_login(transaction: Transaction, login: str, *, lock: bool = False) -> User | None:
+    """Return the user with that username or e-mail address; no username holds an @, and none goes beyond ASCII."""
+    if "@" in login:
+        address = email_addresses.sought(login)
+        if address is None or len(address) > email_addresses.LONGEST:
+            return None  # Tortoise refuses to compare with what would not fit the column
+        named = User.filter(email=address)
+    else:
+        if not login.isascii() or len(login) > usernames.LONGEST:
+            return None
+        named = User.filter(username_key=usernames.key(login))
+    if lock:
+        named = named.select_for_update(no_key=True)
+    return await named.using_db(transaction.connection).first()
 
 
 async def store_password_hash(store: CommandStore, *, user_id: UUID, hashed_password: str) -> None:

@@ -19,6 +19,7 @@ from app.demo.progress import Report
 from app.demo.prose import Prose
 from app.demo.spread import spread, zipf
 from app.demo.vocabulary import NAMES
+from app.identity.usernames import skeleton
 from projections.engine.checkpoint import Connection
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ _INSERTED_AT_ONCE: Final = 50_000
 _NAMES_TOLD: Final = 3
 _STRIDES_TRIED: Final = 500
 
-_USER_COLUMNS: Final = ("id", "username", "username_key", "email", "hashed_password", "created_at")
+_USER_COLUMNS: Final = ("id", "username", "username_key", "username_skeleton", "email", "hashed_password", "created_at")
 _POST_COLUMNS: Final = ("id", "title", "content", "author_id", "created_at", "updated_at")
 
 # Where each user's subscribers and each post's likes come from: a walk on a ring of users, and the ids taken before.
@@ -83,7 +84,8 @@ class Filling:
             for number, (followed, before) in chunk:
                 user, joined = self.ids.of("user", number), self.calendar.joined_at(number)
                 name = _username(first + number)
-                users.append((user, name, name, f"{name}@example.org", self.hashed_password, joined))
+                alike, address = skeleton(name), f"{name}@example.org"
+                users.append((user, name, name, alike, address, self.hashed_password, joined))
                 places.append((number, user, joined, followed, before, *ring.walk()))
             await connection.copy_records_to_table("users", columns=_USER_COLUMNS, records=users)
             await connection.copy_records_to_table("demo_user", records=places)

@@ -40,6 +40,7 @@ WHERE t.user_id = $5::uuid
 ORDER BY c.created_at DESC, c.id DESC
 """
 
+# Each post is looked up by itself: the planner, which knows no limit beforehand, would rather join all with all.
 _MOST_LIKED: Final = f"""
 SELECT t.total, c.*
 FROM read_post_total t
@@ -48,7 +49,7 @@ LEFT JOIN LATERAL (
         k.like_count AS rank_likes,
         {CARD_COLUMNS}
     FROM read_post_rank k
-    JOIN read_post p ON p.id = k.post_id
+    CROSS JOIN LATERAL (SELECT * FROM read_post p WHERE p.id = k.post_id LIMIT 1) p
     WHERE (k.like_count, k.post_id) < ($2::int, $3::uuid)
     ORDER BY k.like_count DESC, k.post_id DESC
     LIMIT $4::int
@@ -64,7 +65,7 @@ LEFT JOIN LATERAL (
         k.like_count AS rank_likes,
         {CARD_COLUMNS}
     FROM read_post_rank k
-    JOIN read_post p ON p.id = k.post_id
+    CROSS JOIN LATERAL (SELECT * FROM read_post p WHERE p.id = k.post_id LIMIT 1) p
     WHERE k.author_id = t.user_id
       AND (k.like_count, k.post_id) < ($2::int, $3::uuid)
     ORDER BY k.like_count DESC, k.post_id DESC

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore, get_native_id
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from passlib.hash import argon2
 
@@ -21,42 +21,50 @@ T = TypeVar("T")
 _NICENESS: Final = 10
 
 #: OWASP's least for argon2id: 19 MiB of memory, two passes, one lane.
-_SCHEME: Final = argon2.using(type="ID", memory_cost=19_456, time_cost=2, parallelism=1)
+SCHEME: Final = argon2.using(type="ID", memory_cost=19_456, time_cost=2, parallelism=1)
 
 
 class PasswordHasher:
-    """At most `threads` passwords are worked on at once, and `queue` wait; one per process."""
+    """At most `threads` passwords are worked on at once, and `queue` wait; one per process.
 
-    def __init__(self, *, threads: int, queue: int) -> None:
+    `scheme` is passlib's handler of one kind of hash: what it does is all that is done with a password.
+    """
+
+    def __init__(self, *, threads: int, queue: int, scheme: Any = SCHEME) -> None:
+        self._scheme = scheme
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="password", initializer=_give_way)
         self._places = BoundedSemaphore(threads + queue)
         # Compared with when there is no such account, so that an answer takes as long either way.
-        self._nobody: str = _SCHEME.hash("nobody has this password")
+        self._nobody: str = self._scheme.hash("nobody has this password")
 
     async def warm(self) -> None:
         """Run one check, since the first one of a process takes longer."""
         await self.verify("warming up", None)
 
+    def require_room(self) -> None:
+        """Raise Overloaded when too many wait now: whoever has more to do before a password's turn asks first."""
+        self._take_place()
+        self._places.release()
+
     async def hash(self, password: str) -> str:
         """Return a salted hash to be stored; raises Overloaded when too many wait."""
-        return await self._run(lambda: str(_SCHEME.hash(password)))
+        return await self._run(lambda: str(self._scheme.hash(password)))
 
     async def verify(self, password: str, hashed: str | None) -> bool:
         """Say whether the password is the one hashed; None takes as long and is never right. Raises Overloaded."""
-        right = await self._run(lambda: bool(_SCHEME.verify(password, hashed or self._nobody)))
+        right = await self._run(lambda: bool(self._scheme.verify(password, hashed or self._nobody)))
         return right and hashed is not None
 
     def needs_rehash(self, hashed: str) -> bool:
         """Say whether a stored hash was made with other parameters than today's."""
-        return bool(_SCHEME.needs_update(hashed))
+        return bool(self._scheme.needs_update(hashed))
 
     def close(self) -> None:
         """Let the threads end; what still waits is given up."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if not self._places.acquire(blocking=False):
-            raise Overloaded("Too many people are signing in or registering at once. Try again.")
+        self._take_place()
         try:
             job = self._executor.submit(work)
         except BaseException:
@@ -65,6 +73,10 @@ class PasswordHasher:
         # When the thread is done, and not when the caller gives up: the thread is busy until then.
         job.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(job)
+
+    def _take_place(self) -> None:
+        if not self._places.acquire(blocking=False):
+            raise Overloaded("Too many people are signing in or registering at once. Try again.")
 
 
 def _give_way() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -34,14 +35,14 @@ async def bare_likes(url: str, pairs: Pairs, *, clients: int, connections: int, 
 async def _give(task: dict[str, Any], _stop: asyncio.Event) -> dict[str, Any]:
     likers, posts = [UUID(each) for each in task["likers"]], [UUID(each) for each in task["posts"]]
     places, times = task["connections"], list[float]()
-    numbers = count(task["first"])
+    numbers, issued_at = count(task["first"]), datetime.now(UTC)
     async with asyncpg.create_pool(task["url"], min_size=places, max_size=places) as pool:
         began = time.perf_counter()
 
         async def give() -> None:
             while (sent := time.perf_counter()) < began + task["seconds"]:
                 number = next(numbers)
-                await pool.fetchrow(LIKE, likers[number % len(likers)], posts[number % len(posts)], new_id())
+                await pool.fetchrow(LIKE, likers[number % len(likers)], issued_at, posts[number % len(posts)], new_id())
                 times.append(time.perf_counter() - sent)
 
         await asyncio.gather(*(give() for _ in range(task["clients"])))

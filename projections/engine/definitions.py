@@ -15,6 +15,10 @@ WHERE c.oid = to_regclass($1) AND c.relkind = 'v'
 _VIEWS = r"SELECT oid::regclass::text FROM pg_class WHERE relkind = 'v' AND relname LIKE 'definition\_read\_%'"
 
 
+# Folds and rebuilds run as the owner of the tables, who need not own what the views read.
+_OWNER = "SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = to_regclass($1)"
+
+
 async def install_definitions(connection: Connection, projections: Iterable[Projection]) -> list[str]:
     """Make every definition's view say what its file says; return the names of the views that changed."""
     changed = []
@@ -42,3 +46,5 @@ async def _install(connection: Connection, table: ReadTable) -> None:
     await connection.execute(f"DROP VIEW IF EXISTS {table.view}")
     await connection.execute(f"CREATE VIEW {table.view} AS {table.definition}")
     await connection.execute(f"COMMENT ON VIEW {table.view} IS '{table.fingerprint}'")
+    if owner := await connection.fetchval(_OWNER, table.name):
+        await connection.execute(f"GRANT SELECT ON {table.view} TO {owner}")

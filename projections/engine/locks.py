@@ -1,6 +1,6 @@
 """Session advisory locks: who may step a projection, and who may build one. A session's end lets go of its locks."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -40,7 +40,8 @@ $$
 """
 
 # A process that was stopped in the middle of a statement, of which PostgreSQL awaits the rest: that counts as neither
-# idle nor idle in transaction, so none of the session's timeouts ends it.
+# idle nor idle in transaction, so none of the session's timeouts ends it. Whoever runs under a role may end sessions
+# of its own account as that account only.
 _END_SILENT = """
 SELECT pg_terminate_backend(a.pid)
 FROM pg_locks l
@@ -76,14 +77,18 @@ async def prepare_locks(connection: Connection) -> None:
 
 def locking_all(names: Collection[str]) -> str:
     """Return the statement that takes the locks of all, or of none; it fails with 55P03 when one is not free."""
-    return f"SELECT pg_temp.lock_all('{{{','.join(names)}}}')"
+    return f"SELECT pg_temp.lock_all({text_array(names)})"
 
 
 def unlocking(names: Collection[str]) -> str:
     """Return the statement that gives them back."""
-    return (
-        f"SELECT pg_advisory_unlock({LOCK_CLASS}, hashtext(name)) FROM unnest('{{{','.join(names)}}}'::text[]) AS name"
-    )
+    return f"SELECT pg_advisory_unlock({LOCK_CLASS}, hashtext(name)) FROM unnest({text_array(names)}) AS name"
+
+
+def text_array(names: Iterable[str]) -> str:
+    """Return the expression that stands for these names, whatever they are, in a statement without parameters."""
+    literals = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+    return f"ARRAY[{literals}]::text[]"
 
 
 async def lock(connection: Connection, names: Collection[str]) -> list[str]:
@@ -94,7 +99,9 @@ async def lock(connection: Connection, names: Collection[str]) -> list[str]:
     taken = [row["name"] for row in await connection.fetch(_TRY_LOCK, list(names), LOCK_CLASS)]
     missing = [name for name in names if name not in taken and name != BUILDING]
     if missing:
-        await connection.execute(_END_SILENT, missing, LOCK_CLASS)
+        async with connection.transaction():
+            await connection.execute("SET LOCAL ROLE NONE")
+            await connection.execute(_END_SILENT, missing, LOCK_CLASS)
     return taken
 
 

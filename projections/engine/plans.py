@@ -3,13 +3,18 @@
 Steps run by them; whoever has taken a step says how it went.
 """
 
+import logging
 from collections.abc import Collection
 from hashlib import sha256
 from typing import Final
 from weakref import WeakKeyDictionary
 
+import asyncpg
+
 from projections.engine.checkpoint import Connection
 from projections.engine.projection import Projection
+
+log = logging.getLogger(__name__)
 
 #: Beyond so many events a step tells the planner of them; below, its default guess serves.
 LARGE: Final = 2_000
@@ -50,9 +55,17 @@ async def renew_plans(
     PostgreSQL plans anew when it has analyzed them, and not before.
     """
     if seconds > _LONG_SECONDS:
-        names = [table.name for projection in projections for table in projection.tables]
+        await _analyze_unknown(connection, projections)
+    if events > LARGE or seconds > _LONG_SECONDS:
+        await connection.execute("DISCARD PLANS")
+
+
+async def _analyze_unknown(connection: Connection, projections: Collection[Projection]) -> None:
+    """Analyze what never was; if PostgreSQL refuses, a later step may try again: the one before it has happened."""
+    names = [table.name for projection in projections for table in projection.tables]
+    try:
         unknown = await connection.fetchval(_NEVER_ANALYZED, names)
         if unknown:
             await connection.execute(f"ANALYZE (SKIP_LOCKED) {unknown}")
-    if events > LARGE or seconds > _LONG_SECONDS:
-        await connection.execute("DISCARD PLANS")
+    except asyncpg.PostgresError as error:
+        log.warning("Tables of which PostgreSQL knows nothing could not be analyzed: %s", error)

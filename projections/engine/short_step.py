@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import asyncpg
 
 from projections.engine.checkpoint import MOVE_CHECKPOINTS, Checkpoint, Connection, read_checkpoints
-from projections.engine.locks import locking_all, unlocking
+from projections.engine.locks import locking_all, text_array, unlocking
 from projections.engine.plans import prepared
 from projections.engine.projection import Projection
 from projections.engine.snapshot import Snapshot
@@ -27,7 +27,8 @@ async def short_step(
 ) -> bool:
     """Fold what is new into all of them, and add that to `result`; return whether this was a step of the short kind.
 
-    Raises StepFailedError when a fold fails, and then nothing has happened.
+    Raises StepFailedError when a fold fails, and asyncpg.SerializationError when another session has moved a
+    projection meanwhile; then nothing has happened.
     """
     if not await _begin(connection, by_name):
         return False
@@ -52,6 +53,10 @@ async def _begin(connection: Connection, names: Mapping[str, Projection]) -> boo
     except asyncpg.LockNotAvailableError:
         await connection.execute("ROLLBACK")
         return False
+    except BaseException:  # cancelled when it may have locked and begun
+        if not connection.is_closed():
+            await connection.execute(f"ROLLBACK; {unlocking(names)}")
+        raise
     return True
 
 
@@ -72,14 +77,16 @@ async def _fold(
     number = sum(events.values())
     if number:
         move = await prepared(connection, MOVE_CHECKPOINTS)
-        statements = [
-            *await folding(connection, [by_name[name] for name in names], events),
-            f"EXECUTE {move} ('{{{','.join(names)}}}', '{now}', {number:d})",
-            "COMMIT",
-            unlocking(by_name),
-        ]
         try:
+            statements = [
+                *await folding(connection, [by_name[name] for name in names], events),
+                f"EXECUTE {move} ({text_array(names)}, '{now}', {number:d})",
+                "COMMIT",
+                unlocking(by_name),
+            ]
             await connection.execute("; ".join(statements))
+        except asyncpg.SerializationError:
+            raise  # another session has moved them meanwhile, and no fold is to blame
         except asyncpg.PostgresError as error:
             raise StepFailedError(*names) from error
         result.note(names, events, now)

@@ -10,6 +10,7 @@ from typing import Final
 
 import asyncpg
 
+from projections.engine.locks import text_array
 from projections.engine.projection import Projection, ReadTable
 from projections.engine.shadow import NotSwappableError, Shadow, require_swappable
 
@@ -67,7 +68,8 @@ SELECT
     a.pid,
     a.application_name,
     l.relation::regclass::text AS "table",
-    extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds
+    -- How long other accounts' sessions have run is shown to some only.
+    coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8 AS seconds
 FROM pg_locks l
 JOIN pg_stat_activity a USING (pid)
 WHERE l.relation = ANY ($1::text[]::regclass[])
@@ -167,13 +169,12 @@ class Swap:
         schema, home = self.shadow.schema, self.shadow.home
         moves = [row[0] for row in await self.shadow.connection.fetch(_STATISTICS, schema, home)]
         moves += [f"ALTER TABLE {self.shadow.place(table)} SET SCHEMA {home};" for table in self.tables]
-        names = ", ".join("'" + projection.name.replace("'", "''") + "'" for projection in self.projections)
         return _SWAP.format(
             milliseconds=_READERS_WAIT_MILLISECONDS,
             tables=self._old,
             shadows=self._new,
             moves="\n".join(moves),
-            names=f"ARRAY[{names}]::text[]",
+            names=text_array(projection.name for projection in self.projections),
             schema=schema,
             home=home,
         )

@@ -56,3 +56,14 @@ FROM (
 ) d
 WHERE r.user_id = d.user_id
   AND (d.posts, d.likes, d.subscribers, d.subscriptions) <> (0, 0, 0, 0)
+
+-- fold: shut_and_open_accounts
+-- on: UserDeactivated UserReactivated
+UPDATE read_profile r
+SET is_active = d.is_active
+FROM definition_read_profile d
+WHERE d.user_id = r.user_id
+  AND r.is_active <> d.is_active
+  AND r.user_id IN (
+      SELECT e.subject_id FROM step_event e WHERE e.type IN ('UserDeactivated', 'UserReactivated')
+  )

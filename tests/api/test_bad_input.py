@@ -31,6 +31,7 @@ ENDPOINTS = [
     Endpoint(method="POST", path="/auth/login/", body={"username": "eve", "password": PASSWORD}),
     Endpoint(method="POST", path="/auth/refresh/", body={"refresh_token": "unknown"}),
     Endpoint(method="POST", path="/auth/logout/", body={"refresh_token": "unknown"}),
+    Endpoint(method="POST", path="/auth/logout-all/", signed_in=True),
     Endpoint(method="GET", path="/auth/me/", reads=True, signed_in=True),
     Endpoint(method="POST", path="/posts/", body=POST, signed_in=True),
     Endpoint(method="GET", path="/posts/", lists=True, query={"author_id": ("1", "\x00"), "sort": ("old", "", "\x00")}),

@@ -9,9 +9,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.api.frame.access_log import AccessLog, Answered
-from app.api.frame.logs import JsonLines
 from app.api.frame.paths import declared_path
 from app.api.operations.metrics import Metrics
+from app.logs import JsonLines
 from app.main import create_app
 from app.settings import Settings
 from projections.registry import PROJECTIONS

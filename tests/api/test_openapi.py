@@ -161,7 +161,8 @@ def headers_of(operations: list[Operation], status: str) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize(
-    ("status", "header"), [("201", "Location"), ("401", "WWW-Authenticate"), ("503", "Retry-After")]
+    ("status", "header"),
+    [("201", "Location"), ("401", "WWW-Authenticate"), ("429", "Retry-After"), ("503", "Retry-After")],
 )
 def test_the_headers_that_a_status_calls_for_are_described(
     operations: list[Operation], status: str, header: str
@@ -174,7 +175,18 @@ def test_the_headers_that_a_status_calls_for_are_described(
 def test_commands_describe_their_token_and_reads_the_preference_that_was_applied(operations: list[Operation]) -> None:
     assert {"Location", "Consistency-Token"} <= headers_of(operations, "201")["POST /auth/register/"]
     assert "Preference-Applied" in headers_of(operations, "200")["GET /posts/"]
-    assert not headers_of(operations, "200")["POST /auth/login/"]
+    assert "Consistency-Token" not in headers_of(operations, "200")["POST /auth/login/"]
+
+
+def test_limited_operations_describe_429_and_how_one_stands(operations: list[Operation]) -> None:
+    refusals, standing = headers_of(operations, "429"), {"RateLimit", "RateLimit-Policy"}
+    for name, operation in operations:
+        limited = not {"operations", "problems"} & set(operation["tags"])
+        assert (name in refusals) == limited, name
+        if limited:
+            assert standing <= refusals[name], name
+            answers = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+            assert all(standing <= set(answer["headers"]) for answer in answers), name
 
 
 def test_the_rules_of_a_body_are_described(description: dict[str, Any]) -> None:

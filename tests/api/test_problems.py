@@ -17,7 +17,10 @@ from app.security.access_tokens import Principal
 from app.settings import Settings
 from tests.support.people import PASSWORD, SignUp
 
-USERNAME_RULE = "3 to 32 letters, digits, dots, hyphens and underscores; the first and the last is a letter or digit."
+USERNAME_RULE = (
+    "3 to 32 letters of A to Z in either case, digits, dots, hyphens and underscores; "
+    "the first and the last is a letter or digit."
+)
 SECRET = "what-the-client-sent"
 DEACTIVATE = "UPDATE users SET is_active = false WHERE id = $1"
 

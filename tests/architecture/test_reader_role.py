@@ -9,7 +9,16 @@ from projections.registry import PROJECTIONS
 
 READ_TABLES = sorted(table.name for projection in PROJECTIONS for table in projection.tables)
 BESIDES = ["checkpoint", "read_lag", "verification"]
-NORMALIZED = ["announcements", "likes", "notifications", "posts", "refresh_tokens", "subscriptions", "users"]
+NORMALIZED = [
+    "announcements",
+    "idempotency_key",
+    "likes",
+    "notifications",
+    "posts",
+    "refresh_tokens",
+    "subscriptions",
+    "users",
+]
 ENGINE = ["event", "parked_event"]
 
 _RELATIONS = """

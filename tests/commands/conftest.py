@@ -10,6 +10,7 @@ from app.settings import Settings
 from projections.engine.checkpoint import Connection
 from projections.projector import Projector
 from tests.support.blog import Blog, happened
+from tests.support.cutting_proxy import CuttingProxy, cutting_proxy
 
 #: The sessions of commands, as a FROM clause.
 COMMANDS = "FROM pg_stat_activity WHERE application_name = 'inkfold-commands' AND datname = current_database()"
@@ -18,8 +19,8 @@ MakeStore = Callable[..., Awaitable[CommandStore]]
 
 
 @pytest.fixture
-def store(projector: Projector) -> CommandStore:
-    return projector.store
+def store(sql: Connection, commands: CommandStore) -> CommandStore:  # noqa: ARG001 - emptied first
+    return commands
 
 
 @pytest.fixture
@@ -48,6 +49,22 @@ async def make_store(projector: Projector, config: Settings) -> AsyncIterator[Ma
     yield make_store
     for models in opened:
         await models.close_connections()
+
+
+@pytest.fixture
+async def proxy(config: Settings) -> AsyncIterator[CuttingProxy]:
+    async with cutting_proxy(config.database_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def far(proxy: CuttingProxy, config: Settings, projector: Projector) -> AsyncIterator[CommandStore]:
+    """A store that reaches PostgreSQL through the proxy."""
+    models = await open_commands(config.model_copy(update={"database_url": proxy.url, "command_pool_size": 1}))
+    yield CommandStore(
+        models, cache=projector.cache, doorbell=projector.store._doorbell, pool_size=1, pool_timeout_seconds=5
+    )
+    await models.close_connections()
 
 
 async def titles(blog: Blog) -> set[str]:

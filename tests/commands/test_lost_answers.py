@@ -1,22 +1,19 @@
 """Commands of one statement whose connection breaks: done once, or said to be unknown, and never read too early."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import pytest
 
 from app.command_store import CommandStore, Committed
 from app.commands.likes import LikePost, ToggleLike, UnlikePost, like_post, toggle_like, unlike_post
-from app.db import open_commands
 from app.errors import OutcomeUnknown
-from app.settings import Settings
 from projections.projector import Projector
 from tests.support.blog import Blog, happened
-from tests.support.cutting_proxy import CuttingProxy, cutting_proxy
+from tests.support.cutting_proxy import CuttingProxy
 
 _CUT_ONCE = """
 CREATE SEQUENCE commits;
-CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
+CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
 $$ BEGIN
     IF nextval('commits') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
     RETURN NULL;
@@ -24,22 +21,6 @@ END $$;
 CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON likes
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut();
 """
-
-
-@pytest.fixture
-async def proxy(config: Settings) -> AsyncIterator[CuttingProxy]:
-    async with cutting_proxy(config.database_url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def far(proxy: CuttingProxy, config: Settings, projector: Projector) -> AsyncIterator[CommandStore]:
-    """A store that reaches PostgreSQL through the proxy."""
-    models = await open_commands(config.model_copy(update={"database_url": proxy.url, "command_pool_size": 1}))
-    yield CommandStore(
-        models, cache=projector.cache, doorbell=projector.store._doorbell, pool_size=1, pool_timeout_seconds=5
-    )
-    await models.close_connections()
 
 
 async def likes(blog: Blog) -> Counter[str]:

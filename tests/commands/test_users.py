@@ -1,14 +1,12 @@
-"""Registering: names and addresses are taken in any letter case; sessions: chains of tokens, each usable once."""
+"""Registering: names and addresses are taken in any letter case, and names by those that look alike."""
 
 import asyncio
-from uuid import uuid4
 
 import pytest
 
 from app.command_store import CommandStore
-from app.commands.sessions import begin_session, end_session, rotate_session
 from app.commands.users import RegisterUser, find_account, register_user, store_password_hash
-from app.errors import EmailTaken, InvalidRefreshToken, Unauthenticated, UsernameTaken
+from app.errors import EmailTaken, UsernameTaken
 from tests.support.blog import Blog, happened
 
 
@@ -20,9 +18,11 @@ async def test_an_account_is_stored_with_its_event(blog: Blog) -> None:
     committed = await register_user(blog.store, account("Ada", "Ada@Example.ORG"))
     user = committed.value
     assert (user.username, user.email, user.is_active) == ("Ada", "ada@example.org", True)
-    row = await blog.sql.fetchrow("SELECT id, username, username_key, email, created_at, xmin::text FROM users")
+    row = await blog.sql.fetchrow(
+        "SELECT id, username, username_key, username_skeleton, email, created_at, xmin::text FROM users"
+    )
     assert row is not None
-    assert tuple(row) == (user.id, "Ada", "ada", "ada@example.org", user.created_at, committed.token)
+    assert tuple(row) == (user.id, "Ada", "ada", "ada", "ada@example.org", user.created_at, committed.token)
     assert await happened(blog.sql) == [("UserRegistered", user.id, user.id, {})]
 
 
@@ -33,6 +33,30 @@ async def test_a_name_is_taken_in_any_letter_case(blog: Blog, username: str) -> 
         await register_user(blog.store, account(username, "second@example.org"))
     assert refused.value.field == "username"
     assert len(await happened(blog.sql)) == 1
+
+
+@pytest.mark.parametrize(
+    ("taken", "username"), [("Ian", "lan"), ("bob", "B0B"), ("arnold", "amold"), ("vvi11", "will")]
+)
+async def test_a_name_is_taken_by_one_that_looks_like_it(blog: Blog, taken: str, username: str) -> None:
+    await register_user(blog.store, account(taken))
+    with pytest.raises(UsernameTaken) as refused:
+        await register_user(blog.store, account(username, "second@example.org"))
+    assert refused.value.field == "username"
+    assert len(await happened(blog.sql)) == 1
+
+
+async def test_who_bears_a_name_that_looks_alike_from_before_is_left_alone(blog: Blog) -> None:
+    await register_user(blog.store, account("Ian"))
+    lan = (await register_user(blog.store, account("another"))).value
+    await blog.sql.execute(
+        "UPDATE users SET username = 'lan', username_key = 'lan', username_skeleton = NULL WHERE id = $1", lan.id
+    )
+    found = await find_account(blog.store, "LAN")
+    assert found is not None
+    assert found.id == lan.id
+    with pytest.raises(UsernameTaken):
+        await register_user(blog.store, account("1an", "third@example.org"))
 
 
 @pytest.mark.parametrize("email", ["ada@example.org", "ADA@example.org", "Ada@Example.Org"])
@@ -64,75 +88,26 @@ async def test_an_unknown_login_finds_nobody(store: CommandStore) -> None:
     assert await find_account(store, "nobody") is None
 
 
+@pytest.mark.parametrize(
+    "login", ["\N{KELVIN SIGN}evin", "\N{KELVIN SIGN}evin@example.org", "kev1n", "kevin@\N{KELVIN SIGN}example.org"]
+)
+async def test_no_account_is_found_by_what_only_looks_like_it(blog: Blog, login: str) -> None:
+    await register_user(blog.store, account("Kevin"))
+    assert await find_account(blog.store, login) is None
+
+
+async def test_an_account_is_found_by_either_form_of_its_domain(blog: Blog) -> None:
+    umlaut = "ada@b\N{LATIN SMALL LETTER U WITH DIAERESIS}cher.example"
+    user = (await register_user(blog.store, account("ada", umlaut))).value
+    assert user.email == "ada@xn--bcher-kva.example"
+    for login in (umlaut, umlaut.upper(), user.email):
+        found = await find_account(blog.store, login)
+        assert found is not None
+        assert found.id == user.id
+
+
 async def test_a_password_is_hashed_anew_without_an_event(blog: Blog) -> None:
     ada = await blog.user("ada")
     await store_password_hash(blog.store, user_id=ada.id, hashed_password="stronger")
     assert await blog.sql.fetchval("SELECT hashed_password FROM users") == "stronger"
     assert len(await happened(blog.sql)) == 1
-
-
-async def test_a_refresh_token_is_exchanged_for_the_next(blog: Blog) -> None:
-    ada = await blog.user("ada")
-    first = await begin_session(blog.store, user_id=ada.id, days=1)
-    rotated = await rotate_session(blog.store, refresh_token=first, days=1)
-    assert (rotated.user_id, rotated.username) == (ada.id, "ada")
-    assert rotated.refresh_token != first
-    stored = await blog.sql.fetch("SELECT token_hash FROM refresh_tokens")
-    assert not {first, rotated.refresh_token} & {row[0] for row in stored}
-    assert len(await happened(blog.sql)) == 1
-
-
-async def test_a_lost_answer_may_be_asked_for_again_at_once(blog: Blog) -> None:
-    first = await begin_session(blog.store, user_id=(await blog.user("ada")).id, days=1)
-    tokens = [(await rotate_session(blog.store, refresh_token=first, days=1)).refresh_token for _ in range(2)]
-    for token in tokens:
-        await rotate_session(blog.store, refresh_token=token, days=1)
-
-
-async def test_a_token_used_again_later_ends_the_whole_chain_and_no_other(blog: Blog) -> None:
-    ada = await blog.user("ada")
-    first = await begin_session(blog.store, user_id=ada.id, days=1)
-    elsewhere = await begin_session(blog.store, user_id=ada.id, days=1)
-    second = (await rotate_session(blog.store, refresh_token=first, days=1)).refresh_token
-    await blog.sql.execute("UPDATE refresh_tokens SET used_at = used_at - interval '1 minute'")
-    for token in (first, second):
-        with pytest.raises(InvalidRefreshToken):
-            await rotate_session(blog.store, refresh_token=token, days=1)
-    await rotate_session(blog.store, refresh_token=elsewhere, days=1)
-
-
-async def test_expired_unknown_and_ended_tokens_are_refused_alike(blog: Blog) -> None:
-    ada = await blog.user("ada")
-    expired = await begin_session(blog.store, user_id=ada.id, days=-1)
-    ended = await begin_session(blog.store, user_id=ada.id, days=1)
-    await end_session(blog.store, refresh_token=ended)
-    await end_session(blog.store, refresh_token="unknown")
-    for token in (expired, ended, "unknown"):
-        with pytest.raises(InvalidRefreshToken):
-            await rotate_session(blog.store, refresh_token=token, days=1)
-
-
-async def test_a_session_that_ends_while_it_is_renewed_has_ended(blog: Blog) -> None:
-    ada = await blog.user("ada")
-    for _ in range(20):
-        token = await begin_session(blog.store, user_id=ada.id, days=1)
-        await asyncio.gather(
-            rotate_session(blog.store, refresh_token=token, days=1),
-            end_session(blog.store, refresh_token=token),
-            return_exceptions=True,
-        )
-        assert await blog.sql.fetchval("SELECT count(*) FROM refresh_tokens") == 0
-
-
-async def test_an_account_that_was_shut_gets_no_new_token(blog: Blog) -> None:
-    ada = await blog.user("ada")
-    token = await begin_session(blog.store, user_id=ada.id, days=1)
-    await blog.sql.execute("UPDATE users SET is_active = false")
-    with pytest.raises(InvalidRefreshToken):
-        await rotate_session(blog.store, refresh_token=token, days=1)
-    assert await blog.sql.fetchval("SELECT count(*) FROM refresh_tokens") == 0
-
-
-async def test_nobody_begins_a_session_who_is_not_there(store: CommandStore) -> None:
-    with pytest.raises(Unauthenticated):
-        await begin_session(store, user_id=uuid4(), days=1)

@@ -8,6 +8,7 @@ from functools import partial
 import asyncpg
 import pytest
 
+from app.command_store import CommandStore
 from app.db import connect_building
 from app.demo.batch import Size
 from app.demo.run import Added, run
@@ -15,7 +16,6 @@ from app.settings import Settings
 from projections.engine.checkpoint import Connect as Building
 from projections.engine.checkpoint import Connection
 from projections.engine.comparison import Difference
-from projections.projector import Projector
 from tests.support.blog import Blog
 from tests.support.projection_spec import differences as differences_of
 
@@ -62,8 +62,8 @@ async def is_held_up(sql: Connection, *, ended: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def blog(sql: Connection, projector: Projector) -> Blog:
-    return Blog(store=projector.store, sql=sql)
+def blog(sql: Connection, commands: CommandStore) -> Blog:
+    return Blog(store=commands, sql=sql)
 
 
 @pytest.fixture

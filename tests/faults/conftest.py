@@ -23,7 +23,9 @@ PATIENCE_SECONDS = 60
 #: No step gets through while the block runs: `async with hold_up() as held:`.
 HoldUp = Callable[..., AbstractAsyncContextManager["HeldUp"]]
 
-#: Obstacles: all is folded and the checkpoints can't be moved; and one in front of a fold that was not used before.
+#: Obstacles: before the events are read; all is folded and the checkpoints can't be moved, which the server does by
+#: itself once it can; and in front of a fold that was not used before.
+EVENTS = "LOCK TABLE event"
 CHECKPOINTS = "SELECT FROM checkpoint FOR UPDATE"
 A_FOLD = "LOCK TABLE read_likes_quarter_hourly IN SHARE MODE"
 

@@ -10,10 +10,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.db import connect_building
+from app.db import ROLES, connect_building
 from app.embedded.cluster import run_client
 from app.embedded.postgres import EmbeddedPostgres
 from app.main import create_app
+from app.migrate import migrate
 from app.settings import Settings
 from projections.projector import Projector
 from tests.conftest import Servers
@@ -37,7 +38,8 @@ def fresh() -> Iterator[EmbeddedPostgres]:
 def restore(source: EmbeddedPostgres, target: EmbeddedPostgres) -> None:
     dump = target.folder.path / "blog.dump"
     run_client("pg_dump", "--format=custom", f"--file={dump}", "inkfold", sockets=source.folder.sockets)
-    run_client("psql", "--command=CREATE ROLE inkfold_reader", "postgres", sockets=target.folder.sockets)
+    roles = " ".join(f"CREATE ROLE {role};" for role in ROLES)
+    run_client("psql", f"--command={roles}", "postgres", sockets=target.folder.sockets)
     run_client("pg_restore", "--exit-on-error", "--dbname=inkfold", str(dump), sockets=target.folder.sockets)
 
 
@@ -75,6 +77,7 @@ async def test_fault_23_a_dump_restored_into_a_fresh_cluster_loses_and_doubles_n
     await projector.fold()
     await ada.put(f"/posts/{second}/like/")  # in the dump, and not folded
     restore(servers.postgres, fresh)
+    assert await migrate(fresh.dsn()) == []
     elsewhere = config.model_copy(update={"database_url": fresh.dsn()})
     async with serving(elsewhere) as app, at(app, ada) as ada_there, at(app, bob) as bob_there:
         assert (await bob_there.put(f"/posts/{second}/like/")).status_code == 200

@@ -61,9 +61,9 @@ async def change_minds(blog: Blog, users: list[RegisteredUser], posts: list[Writ
         pairs = [(random.choice(posts).id, random.choice(users).id) for _ in range(AT_ONCE)]
         for post_id, user_id in sorted(pairs):
             if random.random() < 0.5:
-                await transaction.fetch(LIKE, user_id, post_id, new_id())
+                await transaction.fetch(LIKE, user_id, None, post_id, new_id())
             else:
-                await transaction.fetch(UNLIKE, user_id, post_id)
+                await transaction.fetch(UNLIKE, user_id, None, post_id)
 
     for _ in range(LIKES // WRITERS // AT_ONCE):
         await blog.store.transact(work)

@@ -11,7 +11,7 @@ from app.settings import Settings
 from projections.engine.locks import lock_waiting
 from projections.projector import Projector
 from projections.registry import PROJECTIONS
-from tests.faults.conftest import A_FOLD, CHECKPOINTS, HoldUp
+from tests.faults.conftest import A_FOLD, EVENTS, HoldUp
 from tests.support.blog import Blog
 from tests.support.projection_spec import ReadSide
 from tests.support.waiting import until
@@ -45,7 +45,28 @@ async def folds_in_six_tries(projector: Projector) -> int:
     return sum([await projector.fold() for _ in range(6)])
 
 
-@pytest.mark.parametrize("obstruct", [CHECKPOINTS, A_FOLD], ids=["between statements", "within a statement"])
+async def test_fault_08_what_a_worker_sent_whole_before_it_was_stopped_counts_once(
+    blog: Blog, read_side: ReadSide, projector: Projector, hold_up: HoldUp
+) -> None:
+    ada, bob = await blog.users(2)
+    await blog.like(await blog.post(ada), bob)
+    async with hold_up() as held:
+        with worker_process() as stale:
+            await held.reached()
+            stale.suspend()
+            await held.lift()
+
+            async def committed() -> bool:
+                return await likes_shown(blog) == 1
+
+            await until(committed)
+            assert await folds_in_six_tries(projector) == 0
+            stale.resume()
+    await read_side.folds_nothing_again()
+    await read_side.is_exact()
+
+
+@pytest.mark.parametrize("obstruct", [EVENTS, A_FOLD], ids=["before the events", "before a fold"])
 async def test_fault_08_a_worker_stopped_in_a_step_loses_its_work_to_another_and_commits_nothing_when_it_wakes(
     blog: Blog, read_side: ReadSide, projector: Projector, hold_up: HoldUp, obstruct: str
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.command_store import CommandStore
 from app.db import connect_building, open_commands
 from app.settings import Settings
 from projections.engine.checkpoint import Connect as Building
@@ -27,8 +28,8 @@ WRITERS = 14
 
 
 @pytest.fixture
-def blog(sql: Connection, projector: Projector) -> Blog:
-    return Blog(projector.store, sql)
+def blog(sql: Connection, commands: CommandStore) -> Blog:
+    return Blog(commands, sql)
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.db import connect_building
+from app.db import ROLES, connect_building
 from app.embedded.cluster import run_client
 from app.embedded.postgres import EmbeddedPostgres
+from app.migrate import migrate
 from app.settings import Settings
 from projections.engine.adoption import adopt
 from projections.engine.checkpoint import Connect as Building
@@ -138,7 +139,7 @@ async def test_what_a_rebuild_had_left_in_the_other_cluster_is_dropped(
     restored: Blog, building: Building, read_side: ReadSide
 ) -> None:
     sql = restored.sql
-    await sql.execute("CREATE SCHEMA rebuilding_9000444; CREATE TABLE rebuilding_9000444.read_post (id uuid)")
+    await sql.execute("CREATE SCHEMA rebuilding_9000444 AUTHORIZATION inkfold_worker CREATE TABLE read_post (id uuid)")
     await rebuild(building, PROJECTIONS)
     assert await shadow_schemas(sql) == []
     await read_side.folds_nothing_again()
@@ -166,9 +167,11 @@ async def elsewhere(
     with EmbeddedPostgres(folder / "pg", settings={"fsync": "off"}) as server:
         dumped = folder / "dump.sql"
         dumped.write_text(run_client("pg_dump", "inkfold", sockets=servers.postgres.folder.sockets), "utf-8")
-        run_client("psql", "-qc", "CREATE ROLE inkfold_reader", "inkfold", sockets=server.folder.sockets)
+        roles = " ".join(f"CREATE ROLE {role};" for role in ROLES)
+        run_client("psql", "-qc", roles, "inkfold", sockets=server.folder.sockets)
         restore = ("-q", "-v", "ON_ERROR_STOP=1", "-f", str(dumped), "inkfold")
         run_client("psql", *restore, sockets=server.folder.sockets)
+        assert await migrate(server.dsn()) == []
         sql = await asyncpg.connect(server.dsn())
         yield sql, partial(connect_building, config.model_copy(update={"database_url": server.dsn()}))
         await sql.close()

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from app.commands.activation import DeactivateUser, ReactivateUser, deactivate_user, reactivate_user
 from app.commands.notifications import (
     ReadAllNotifications,
     ReadNotification,
@@ -44,11 +45,13 @@ async def first_half(blog: Blog) -> tuple[list[RegisteredUser], list[WrittenPost
     while await blog.announce(chunk=2):
         pass
     posts.append(await blog.post(users[0], "Still to be announced"))
+    await deactivate_user(blog.store, DeactivateUser(login=users[2].username))
     return users, posts
 
 
 async def second_half(blog: Blog, users: list[RegisteredUser], posts: list[WrittenPost]) -> None:
     """Let everything happen that can: each event at least once."""
+    await reactivate_user(blog.store, ReactivateUser(login=users[2].username))
     await blog.unsubscribe(users[1], users[0])
     await blog.edit(posts[0], title="Edited")
     await blog.unlike(posts[0], users[1])
@@ -59,6 +62,7 @@ async def second_half(blog: Blog, users: list[RegisteredUser], posts: list[Writt
     await read_all_notifications(blog.store, ReadAllNotifications(user_id=users[2].id))
     while await blog.announce(chunk=2):
         pass
+    await deactivate_user(blog.store, DeactivateUser(login=users[1].username))
     late = await blog.user()
     await blog.subscribe(late, users[3])
     await blog.post(late)

@@ -61,6 +61,26 @@ async def test_a_failing_projection_is_recorded_and_the_others_go_on(blog: Blog,
     assert [row["status"] for row in others] == ["running"]
 
 
+async def test_a_projection_whose_table_is_missing_is_recorded_and_the_others_go_on(
+    blog: Blog, read_side: ReadSide, open_runner: OpenRunner
+) -> None:
+    post = await blog.post(await blog.user("ada"))
+    await blog.sql.execute("ALTER TABLE read_post_rank RENAME TO elsewhere")
+    try:
+        await open_runner().catch_up()
+    finally:
+        await blog.sql.execute("ALTER TABLE elsewhere RENAME TO read_post_rank")
+    assert await blog.sql.fetchval("SELECT id FROM read_post") == post.id
+    assert await state(blog.sql) == {
+        "status": "failing",
+        "error": 'UndefinedTableError: relation "read_post_rank" does not exist',
+        "failures": 1,
+    }
+    await let_rest(blog.sql, "-1 second")
+    await read_side.projector.fold()
+    await read_side.is_exact()
+
+
 @pytest.mark.usefixtures("obstacle")
 async def test_a_failing_projection_is_left_alone_while_it_rests(blog: Blog, projector: Projector) -> None:
     ada = await blog.user("ada")

@@ -7,6 +7,7 @@ from projections.engine.plans import renew_plans
 from projections.engine.step import Step
 from projections.like_statistics import LIKE_STATISTICS
 from projections.projector import Projector
+from tests.projections.conftest import Connect
 from tests.support.blog import Blog
 
 NEW = 4
@@ -17,6 +18,12 @@ _ROWS = """
 INSERT INTO read_likes_by_span (post_id, months, first_day, author_id, likes, at_least)
 SELECT gen_random_uuid(), 1, date_trunc('month', now() AT TIME ZONE 'UTC'), gen_random_uuid(), 1, two_digits(1)
 FROM generate_series(1, 20000)
+"""
+# What PostgreSQL knows of a table outlives its rows.
+_FORGET = """
+SELECT pg_clear_attribute_stats('public', 'read_likes_by_span', attname, false)
+FROM pg_stats
+WHERE schemaname = 'public' AND tablename = 'read_likes_by_span'
 """
 _ANALYZED = "SELECT count(*) > 0 FROM pg_stats WHERE tablename = 'read_likes_by_span'"
 _FETCHED = "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'read_likes_by_span'"
@@ -29,6 +36,7 @@ async def liked(blog: Blog, projector: Projector) -> None:
     post = await blog.post(fans[0])
     await projector.fold()
     await blog.sql.execute(_ROWS)
+    await blog.sql.execute(_FORGET)
     for fan in fans:
         await blog.like(post, fan)
 
@@ -49,3 +57,17 @@ async def test_the_step_after_it_looks_rows_up_by_their_key(stepping: Connection
         before = await stepping.fetchval(_FETCHED)
         await Step(stepping, BY_NAME, system_identifier=cluster).fold_pending(standing)
         assert await stepping.fetchval(_FETCHED) - before <= NEW
+
+
+@pytest.mark.usefixtures("liked")
+async def test_a_step_has_been_taken_although_its_tables_cannot_be_analyzed(
+    stepping: Connection, connect: Connect
+) -> None:
+    other = await connect()
+    await stepping.execute("SET lock_timeout = '20ms'")
+    async with other.transaction():
+        await other.execute("LOCK TABLE read_likes_by_span IN ACCESS EXCLUSIVE MODE")
+        await renew_plans(stepping, [LIKE_STATISTICS], events=1, seconds=10)
+    assert not await stepping.fetchval(_ANALYZED)
+    await renew_plans(stepping, [LIKE_STATISTICS], events=1, seconds=10)
+    assert await stepping.fetchval(_ANALYZED)

@@ -1,5 +1,6 @@
 """read_profile: each user with the counters of what they wrote, received and follow."""
 
+from app.commands.activation import DeactivateUser, ReactivateUser, deactivate_user, reactivate_user
 from app.commands.users import RegisteredUser
 from tests.support.blog import Blog
 from tests.support.projection_spec import ReadSide, Row
@@ -73,6 +74,25 @@ async def test_like_unlike_and_delete_in_one_step_leave_no_likes(blog: Blog, rea
     await blog.unlike(post, bob)
     await blog.delete(post)
     await read_side.shows("read_profile", profile(ada), profile(bob), profile(eve))
+
+
+async def test_an_account_that_is_shut_and_opened_shows_it(blog: Blog, read_side: ReadSide) -> None:
+    ada, bob = await blog.user("ada"), await blog.user("bob")
+    await read_side.projector.fold()
+    await deactivate_user(blog.store, DeactivateUser(login="ada"))
+    await read_side.shows("read_profile", {**profile(ada), "is_active": False}, profile(bob))
+    await reactivate_user(blog.store, ReactivateUser(login="ada"))
+    await read_side.shows("read_profile", profile(ada), profile(bob))
+
+
+async def test_an_account_registered_shut_and_opened_in_one_step_shows_where_it_ended(
+    blog: Blog, read_side: ReadSide
+) -> None:
+    ada, bob = await blog.user("ada"), await blog.user("bob")
+    for login in ("ada", "bob"):
+        await deactivate_user(blog.store, DeactivateUser(login=login))
+    await reactivate_user(blog.store, ReactivateUser(login="bob"))
+    await read_side.shows("read_profile", {**profile(ada), "is_active": False}, profile(bob))
 
 
 async def test_subscriptions_count_on_both_sides(blog: Blog, read_side: ReadSide) -> None:

@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.checkpoints import own_cluster, read_lag
+from app.command_store import CommandStore
 from app.db import Pool, open_query_pool
 from app.errors import ProjectionLagging
 from app.freshness import Freshness
@@ -68,12 +69,12 @@ async def test_a_checkpoint_of_another_cluster_counts_as_never_built(freshness: 
 
 
 async def test_a_projection_that_lacks_nothing_is_not_waited_for(
-    freshness: Freshness, reader: Reader, projector: Projector, sql: Connection
+    freshness: Freshness, reader: Reader, projector: Projector, commands: CommandStore, sql: Connection
 ) -> None:
     async def met() -> bool:
         return demand.met((await read_lag(reader, cluster=await own_cluster(reader))).snapshots)
 
-    blog = Blog(projector.store, sql)
+    blog = Blog(commands, sql)
     before = await sql.fetchval("SELECT snapshot::text FROM checkpoint WHERE projection = 'ranking'")
     await blog.post(await blog.user())
     await projector.fold()
@@ -87,10 +88,10 @@ async def test_a_projection_that_lacks_nothing_is_not_waited_for(
 
 
 async def test_a_transaction_without_events_is_not_waited_for(
-    redis: Redis, reader: Reader, projector: Projector, sql: Connection
+    redis: Redis, reader: Reader, projector: Projector, commands: CommandStore, sql: Connection
 ) -> None:
     freshness = Freshness(redis, reader, wait_seconds=60)
-    blog = Blog(projector.store, sql)
+    blog = Blog(commands, sql)
     await blog.post(await blog.user())
     begun = await sql.fetchval("SELECT pg_current_snapshot()::text")
     await sql.execute("SELECT pg_current_xact_id()")

@@ -17,6 +17,7 @@ from app.commands.likes import ToggleLike, toggle_like
 from app.commands.posts import EditPost, PublishPost, WrittenPost, edit_post, publish_post
 from app.commands.subscriptions import ToggleSubscription, toggle_subscription
 from app.errors import OutcomeUnknown, Unavailable
+from app.idempotency import Once
 from tests.soak.background import PATIENCE_SECONDS
 from tests.soak.command import Claims, Command, clash
 from tests.soak.oracle import Json, Oracle
@@ -44,7 +45,9 @@ class _LingeringStore(CommandStore):
     begun: asyncio.Event
     commits: asyncio.Future[bool]
 
-    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> Committed[T]:
+    async def transact(
+        self, work: Callable[[Transaction], Awaitable[T]], *, once: Once[T] | None = None
+    ) -> Committed[T]:
         async def at_length(transaction: Transaction) -> T:
             if self.begun.is_set():
                 raise _RolledBack  # its connection was lost, and this would be another try
@@ -55,7 +58,7 @@ class _LingeringStore(CommandStore):
                 raise _RolledBack
             return value
 
-        return await super().transact(at_length)
+        return await super().transact(at_length, once=once)
 
     async def run(self, statement: Statement) -> Committed[Any]:
         return await as_transaction(self, statement)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from app.db import WORKER_ROLE
 from projections.engine.checkpoint import Connect, Connection
 from projections.engine.definitions import install_definitions
 from projections.engine.projection import Projection
@@ -15,6 +16,8 @@ async def built(sql: Connection, connect: Connect, projection: Projection, table
     known = await _tables(sql)
     try:
         await sql.execute(tables)
+        for name in await _tables(sql) - known:
+            await sql.execute(f"ALTER TABLE {name} OWNER TO {WORKER_ROLE}")
         await install_definitions(sql, [projection])
         await rebuild(connect, [projection])
         yield projection

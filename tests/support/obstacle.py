@@ -14,7 +14,7 @@ GATE = 4712
 _OBSTACLE = """
 CREATE TABLE {table}_refused (key uuid PRIMARY KEY);
 CREATE SEQUENCE {table}_attempts;
-CREATE FUNCTION refuse_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION refuse_{table}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     IF nextval('{table}_attempts') > {held_up_at} THEN
         PERFORM pg_advisory_xact_lock_shared({gate});

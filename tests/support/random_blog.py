@@ -30,6 +30,7 @@ from app.commands.posts import DeletePost, EditPost, PublishPost, delete_post, e
 from app.commands.subscriptions import ToggleSubscription, toggle_subscription
 from app.commands.users import RegisterUser, register_user
 from app.errors import NotFound
+from app.idempotency import Once
 from tests.support.one_statement import as_transaction
 
 T = TypeVar("T")
@@ -47,7 +48,9 @@ class LingeringStore(CommandStore):
     random: Random
     linger: Callable[[], Awaitable[None]]
 
-    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> Committed[T]:
+    async def transact(
+        self, work: Callable[[Transaction], Awaitable[T]], *, once: Once[T] | None = None
+    ) -> Committed[T]:
         chance = self.random.random()
 
         async def at_random(transaction: Transaction) -> T:
@@ -63,7 +66,7 @@ class LingeringStore(CommandStore):
                 raise RolledBack
             return value
 
-        return await super().transact(at_random)
+        return await super().transact(at_random, once=once)
 
     async def run(self, statement: Statement) -> Committed[Any]:
         return await as_transaction(self, statement)

@@ -4,13 +4,14 @@ app.api.operations.metrics has it written. Never a header, a query string or a b
 """
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-import orjson
+from app.logs import blotted
 
 _LONGEST_PATH: Final = 200
 _WATCHED: Final = ("/health/", "/metrics")  # asked every few seconds by machines
@@ -66,7 +67,7 @@ def _second(at: int) -> str:
 def _halves(method: str, path: str, route: str, status: int) -> tuple[str, str]:
     """Return what stands between the time and the request's id, and between that and how long it took."""
     level = "debug" if route.startswith(_WATCHED) else "info"
-    shown = orjson.dumps(path.encode("utf-8", "replace").decode()).decode()[1:-1]  # between quotes already
+    shown = json.dumps(blotted(path))[1:-1]  # all but printable ASCII is escaped; between quotes already
     return (
         f'+00:00","level":"{level}","logger":"app.access","message":"{method} {shown} {status}","request_id":"',
         f'","method":"{method}","path":"{shown}","route":"{route}","status":{status},"milliseconds":',

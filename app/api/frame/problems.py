@@ -16,14 +16,29 @@ from app.errors import InkfoldError, Unauthenticated
 
 MEDIA_TYPE: Final = "application/problem+json"
 
+_RETRY_AFTER: Final[Mapping[str, Any]] = {
+    "Retry-After": {"description": "Seconds until another try is worth it", "schema": {"type": "integer"}}
+}
+#: What the description says of the headers of answers that count towards a rate limit.
+RATE_LIMIT_HEADERS: Final[Mapping[str, Any]] = {
+    "RateLimit": {
+        "description": "How many requests are left (`r`), and for how many seconds the window lasts yet (`t`). "
+        "Reads say so once half of the quota is spent",
+        "schema": {"type": "string", "examples": ['"writes";r=1187;t=41']},
+    },
+    "RateLimit-Policy": {
+        "description": "How many requests a window allows (`q`), and for how many seconds it lasts (`w`)",
+        "schema": {"type": "string", "examples": ['"writes";q=1200;w=60']},
+    },
+}
+
 #: What the description says of the headers that problem_answer sends.
 _HEADERS: Final[Mapping[int, Mapping[str, Any]]] = {
     HTTPStatus.UNAUTHORIZED: {
         "WWW-Authenticate": {"description": "How to sign in", "schema": {"type": "string", "const": "Bearer"}}
     },
-    HTTPStatus.SERVICE_UNAVAILABLE: {
-        "Retry-After": {"description": "Seconds until another try is worth it", "schema": {"type": "integer"}}
-    },
+    HTTPStatus.TOO_MANY_REQUESTS: {**_RETRY_AFTER, **RATE_LIMIT_HEADERS},
+    HTTPStatus.SERVICE_UNAVAILABLE: _RETRY_AFTER,
 }
 
 
@@ -43,6 +58,18 @@ class ContentTooLarge(InkfoldError):
     """The body is larger than this service takes."""
 
     status, slug, title = 413, "content-too-large", "Content too large"
+
+
+class UriTooLong(InkfoldError):
+    """The path and the query are longer than this service takes. Send fewer or shorter parameters."""
+
+    status, slug, title = 414, "uri-too-long", "URI too long"
+
+
+class HeadersTooLarge(InkfoldError):
+    """The header fields are larger, or more, than this service takes. Send fewer or shorter ones."""
+
+    status, slug, title = 431, "headers-too-large", "Header fields too large"
 
 
 class UnsupportedMediaType(InkfoldError):

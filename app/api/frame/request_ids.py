@@ -25,6 +25,12 @@ def request_id() -> str:
     return _current.get()
 
 
+def about_request() -> dict[str, str]:
+    """Return what a log line says of the request being answered; nothing outside of one."""
+    current = _current.get()
+    return {} if current == "-" else {"request_id": current}
+
+
 def id_for(sent: bytes | None) -> str:
     """Return the id that the client sent, if it is usable, else a new one."""
     return sent.decode() if sent and _USABLE.fullmatch(sent) else f"{getrandbits(64):016x}"

@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 from app.api.lane.screens import POST, SCREENS, Screen
 from app.errors import Unauthenticated
-from app.security.access_tokens import AccessTokens
+from app.security.access_tokens import AccessTokens, Principal
 
 _POST_PATH: Final = re.compile(r"/posts/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/?", re.ASCII)
 _BY_PATH: Final = {path: screen for screen in SCREENS for path in (screen.route, screen.route.removesuffix("/"))}
@@ -51,15 +51,15 @@ def asked(scope: Scope, access_tokens: AccessTokens) -> Asked | None:
     authorization = headers.get(b"authorization")
     if authorization is None:
         return None if screen.personal else Asked(screen, None, post_id, scope["query_string"], headers)
-    viewer_id = principal_id(authorization, access_tokens)
-    return None if viewer_id is None else Asked(screen, viewer_id, post_id, scope["query_string"], headers)
+    viewer = bearer(authorization, access_tokens)
+    return None if viewer is None else Asked(screen, viewer.id, post_id, scope["query_string"], headers)
 
 
-def principal_id(authorization: bytes, access_tokens: AccessTokens) -> UUID | None:
+def bearer(authorization: bytes, access_tokens: AccessTokens) -> Principal | None:
     """Return who bears this access token; None when FastAPI has to say what is wrong with it."""
     if not authorization.startswith(b"Bearer "):
         return None
     try:
-        return access_tokens.verify(authorization[7:].decode("latin-1").strip()).id
+        return access_tokens.verify(authorization[7:].decode("latin-1").strip())
     except Unauthenticated:
         return None

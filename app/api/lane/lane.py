@@ -1,7 +1,7 @@
 """Answers what is asked for most ahead of FastAPI and its middleware: reads out of what is kept, likes, subscriptions.
 
 app.main asks it first. Whoever is answered here gets what FastAPI would have answered; whatever is unusual, or not
-found, or not yet to be seen by whoever wrote it, is passed on.
+found, or not yet to be seen by whoever wrote it, is passed on, and noted as counted towards its rate limit.
 """
 
 import time
@@ -11,6 +11,7 @@ from starlette.types import Scope, Send
 
 from app.api.frame.access_log import Answered
 from app.api.frame.problems import problem_answer
+from app.api.frame.rate_limits import note_standings, rate_limit_headers
 from app.api.frame.representations import RawHeaders, has, unchanged
 from app.api.frame.request_ids import HEADER, id_for
 from app.api.frame.security_headers import RAW_HEADERS
@@ -19,18 +20,23 @@ from app.api.lane.sources import Sources
 from app.api.lane.switched import Switched, switched
 from app.api.operations.metrics import CLOSED, Metrics
 from app.command_store import CommandStore
-from app.errors import Overloaded, Unavailable
+from app.errors import InkfoldError, Overloaded, Unavailable
+from app.rate_limits.policies import Standings, refusal
+from app.rate_limits.rate_limits import RateLimits
 
 _ID_HEADER: Final = HEADER.lower().encode()
+
+Found = tuple[int, RawHeaders, bytes]
 
 
 class FastLane:
     """One per process, while it serves."""
 
-    def __init__(self, sources: Sources, store: CommandStore, *, metrics: Metrics) -> None:
+    def __init__(self, sources: Sources, store: CommandStore, *, metrics: Metrics, rate_limits: RateLimits) -> None:
         self._sources = sources
         self._store = store
         self._metrics = metrics
+        self._rate_limits = rate_limits
 
     async def answer(self, scope: Scope, send: Send) -> bool:
         """Answer a request, or return False for FastAPI to answer it."""
@@ -51,12 +57,14 @@ class FastLane:
         id_ = id_for(request.headers.get(_ID_HEADER))
         status: int | None = CLOSED
         try:
-            found = await _found(request, self._sources)
+            standings = self._rate_limits.read(request.viewer_id, scope.get("client"))
+            found = _refused(standings) or await _found(request, self._sources)
             if found is None:
                 status = None  # FastAPI counts it
+                note_standings(scope, standings)
                 return False
             status, headers, body = found
-            await _send(send, status, [*headers, (_ID_HEADER, id_.encode())], body)
+            await _send(send, status, [*headers, *rate_limit_headers(standings), (_ID_HEADER, id_.encode())], body)
         finally:
             self._metrics.answering -= 1
             if status is not None:
@@ -68,10 +76,13 @@ class FastLane:
         self._metrics.answering += 1
         id_, status = id_for(command.sent_id), CLOSED
         try:
-            response = await command.answer(self._store, id_)
-            status = response.status_code
-            headers = [*response.raw_headers, *RAW_HEADERS, (_ID_HEADER, id_.encode())]
-            await _send(send, status, headers, bytes(response.body))
+            standings = self._rate_limits.write(command.user.id, scope.get("client"))
+            found = _refused(standings)
+            if found is None:
+                response = await command.answer(self._store, id_)
+                found = response.status_code, [*response.raw_headers, *RAW_HEADERS], bytes(response.body)
+            status, headers, body = found
+            await _send(send, status, [*headers, *rate_limit_headers(standings), (_ID_HEADER, id_.encode())], body)
         finally:
             self._metrics.answering -= 1
             self._note(id_, scope, command.kind.route, status, began)
@@ -86,12 +97,22 @@ async def _send(send: Send, status: int, headers: RawHeaders, body: bytes) -> No
     await send({"type": "http.response.body", "body": body})
 
 
-async def _found(request: Asked, sources: Sources) -> tuple[int, RawHeaders, bytes] | None:
+def _refused(standings: Standings) -> Found | None:
+    """Return the answer to whoever has asked too often."""
+    error = refusal(standings) if standings else None
+    return None if error is None else _problem(error)
+
+
+def _problem(error: InkfoldError) -> Found:
+    problem = problem_answer(error)
+    return problem.status_code, [*problem.raw_headers, *RAW_HEADERS], bytes(problem.body)
+
+
+async def _found(request: Asked, sources: Sources) -> Found | None:
     try:
         representation = await sources.representation(request)
     except (Overloaded, Unavailable) as error:
-        problem = problem_answer(error)
-        return problem.status_code, [*problem.raw_headers, *RAW_HEADERS], bytes(problem.body)
+        return _problem(error)
     except Exception:  # noqa: BLE001 - whatever it is, FastAPI asks again and says it as for everybody
         return None
     if representation is None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from starlette.responses import Response
@@ -11,7 +11,7 @@ from starlette.types import Scope
 from app.api.answers import command_answer
 from app.api.frame.error_handlers import problem_of
 from app.api.frame.request_ids import naming
-from app.api.lane.asked import principal_id
+from app.api.lane.asked import bearer
 from app.command_store import CommandStore, Committed
 from app.commands.likes import LikePost, ToggleLike, UnlikePost, like_post, toggle_like, unlike_post
 from app.commands.subscriptions import (
@@ -22,12 +22,13 @@ from app.commands.subscriptions import (
     toggle_subscription,
     unsubscribe,
 )
-from app.security.access_tokens import AccessTokens
+from app.security.access_tokens import AccessTokens, Principal
 
-Run = Callable[[CommandStore, UUID, UUID], Awaitable[Committed[bool]]]
+C = TypeVar("C")
+Run = Callable[[CommandStore, Principal, UUID], Awaitable[Committed[bool]]]
 
 _PATH: Final = re.compile(r"/(posts|users)/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(like|subscribe)/?", re.ASCII)
-_UNUSUAL: Final = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
+_UNUSUAL: Final = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"idempotency-key"})
 
 
 class Kind(NamedTuple):
@@ -38,27 +39,33 @@ class Kind(NamedTuple):
     commands: dict[str, Run]
 
 
+def _of_post(handle: Callable[[CommandStore, C], Awaitable[Committed[bool]]], kind: Callable[..., C]) -> Run:
+    return lambda store, user, post: handle(store, kind(post_id=post, user_id=user.id, token_issued_at=user.issued_at))
+
+
+def _of_user(handle: Callable[[CommandStore, C], Awaitable[Committed[bool]]], kind: Callable[..., C]) -> Run:
+    return lambda store, user, target: handle(
+        store, kind(target_user_id=target, subscriber_id=user.id, token_issued_at=user.issued_at)
+    )
+
+
 _KINDS: Final = {
     ("posts", "like"): Kind(
         "/posts/{post_id}/like/",
         "liked",
         {
-            "PUT": lambda store, user, post: like_post(store, LikePost(post_id=post, user_id=user)),
-            "DELETE": lambda store, user, post: unlike_post(store, UnlikePost(post_id=post, user_id=user)),
-            "POST": lambda store, user, post: toggle_like(store, ToggleLike(post_id=post, user_id=user)),
+            "PUT": _of_post(like_post, LikePost),
+            "DELETE": _of_post(unlike_post, UnlikePost),
+            "POST": _of_post(toggle_like, ToggleLike),
         },
     ),
     ("users", "subscribe"): Kind(
         "/users/{user_id}/subscribe/",
         "subscribed",
         {
-            "PUT": lambda store, user, target: subscribe(store, Subscribe(subscriber_id=user, target_user_id=target)),
-            "DELETE": lambda store, user, target: unsubscribe(
-                store, Unsubscribe(subscriber_id=user, target_user_id=target)
-            ),
-            "POST": lambda store, user, target: toggle_subscription(
-                store, ToggleSubscription(subscriber_id=user, target_user_id=target)
-            ),
+            "PUT": _of_user(subscribe, Subscribe),
+            "DELETE": _of_user(unsubscribe, Unsubscribe),
+            "POST": _of_user(toggle_subscription, ToggleSubscription),
         },
     ),
 }
@@ -69,7 +76,7 @@ class Switched(NamedTuple):
 
     kind: Kind
     run: Run
-    user_id: UUID
+    user: Principal
     thing_id: UUID
     sent_id: bytes | None
 
@@ -77,7 +84,7 @@ class Switched(NamedTuple):
         """Run the command, once and for all: whatever comes of it is the answer."""
         with naming(request_id):
             try:
-                committed = await self.run(store, self.user_id, self.thing_id)
+                committed = await self.run(store, self.user, self.thing_id)
             except Exception as error:  # noqa: BLE001 - FastAPI, asked again, would run it again
                 return await problem_of(error)
             return command_answer(committed, {self.kind.field: committed.value})
@@ -96,5 +103,5 @@ def switched(scope: Scope, access_tokens: AccessTokens) -> Switched | None:
     if headers.get(b"content-length", b"0") != b"0" or not _UNUSUAL.isdisjoint(headers):
         return None
     authorization = headers.get(b"authorization")
-    user_id = None if authorization is None else principal_id(authorization, access_tokens)
-    return None if user_id is None else Switched(kind, run, user_id, UUID(match[2]), headers.get(b"x-request-id"))
+    user = None if authorization is None else bearer(authorization, access_tokens)
+    return None if user is None else Switched(kind, run, user, UUID(match[2]), headers.get(b"x-request-id"))

@@ -1,6 +1,7 @@
 """`inkfold projections …` as a person runs it: in this process, or in one of its own to be interrupted."""
 
 import asyncio
+import logging
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -49,7 +50,13 @@ async def inkfold(sql: Connection) -> AsyncIterator[Inkfold]:
             raise result.exception
         return Said(result.exit_code, result.stdout, result.stderr)
 
+    # Another test's API may have had this process's records shown as an API shows them, which no command does.
+    shown = [handler for handler in logging.getLogger().handlers if type(handler).__module__ == "app.logs"]
+    for handler in shown:
+        logging.getLogger().removeHandler(handler)
     yield run
+    for handler in shown:
+        logging.getLogger().addHandler(handler)
     for schema in await shadow_schemas(sql):
         await sql.execute(f"DROP SCHEMA {schema} CASCADE")
 

@@ -67,7 +67,7 @@ async def test_as_json_it_prints_nothing_else(people: Blog, inkfold: Inkfold) ->
 
 
 async def test_a_dry_run_changes_nothing(people: Blog, inkfold: Inkfold) -> None:
-    await people.user("not folded yet")
+    await people.user("not-folded-yet")
     await people.sql.execute("UPDATE checkpoint SET build_seconds = 2 WHERE projection = 'posts'")
     before = await everything(people.sql)
     said = await inkfold("rebuild", "posts", "subscriptions", "--dry-run", columns=100)

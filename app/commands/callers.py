@@ -1,0 +1,28 @@
+"""Whether whoever sends a command may write still: not deactivated, and not signed out everywhere since then.
+
+Every command of a signed-in user asks, in its own statement or transaction, so a refusal counts at once. It never
+locks the caller's row: what is under way when an account is deactivated may be the last thing that it does.
+"""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from app.command_store import Transaction
+from app.errors import AccessEnded
+
+#: For a statement's WITH. $1: the caller; $2: when the caller's access token was issued, or NULL for none.
+#: No row: the caller is refused.
+CALLER: Final = """caller AS (
+    SELECT id
+    FROM users
+    WHERE id = $1 AND is_active AND coalesce(tokens_since <= $2, true)
+)"""
+
+_ADMIT: Final = f"WITH {CALLER} SELECT id FROM caller"
+
+
+async def admit(transaction: Transaction, user_id: UUID, token_issued_at: datetime | None) -> None:
+    """Let a caller's transaction go on; raises AccessEnded."""
+    if not await transaction.fetch(_ADMIT, user_id, token_issued_at):
+        raise AccessEnded
