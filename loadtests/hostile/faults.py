@@ -1,6 +1,7 @@
 """Outages of the servers during a storm: when each began, and from when on the server took connections again."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import asyncpg
+from redis.exceptions import RedisError
 
 from app.redis_client import open_redis
 from loadtests.hostile.system import Attacked
@@ -95,8 +97,15 @@ class Trouble:
 
     async def _redis_answers(self) -> None:
         redis = open_redis(self.system.config.redis_url)
-        await redis.ping()
-        await redis.aclose()
+        try:
+            while True:
+                # Those who asked meanwhile may still fill the queue of connections that it has yet to take.
+                with contextlib.suppress(RedisError, OSError):
+                    await redis.ping()
+                    return
+                await asyncio.sleep(_LOOK_SECONDS)
+        finally:
+            await redis.aclose()
 
     async def _do(self, work: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self.system.keeper, work)
