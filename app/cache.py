@@ -3,21 +3,18 @@
 Everything here can be lost at any moment: a miss costs a little time and never a wrong answer.
 """
 
-import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from app.redis_absence import RedisAbsence, RedisAwayError
 from app.together import Together
 from projections.engine.snapshot import Snapshot
-
-log = logging.getLogger(__name__)
 
 #: How long a user's tokens are remembered; a projection that lags longer is an outage of its own.
 TOKEN_SECONDS = 600
@@ -25,6 +22,7 @@ TOKEN_SECONDS = 600
 MOST_TOKENS = 32
 
 _TIMEOUT_SECONDS = 0.25
+_AWAY_SECONDS = 1
 #: Tokens told to Redis at once.
 _MOST_AT_ONCE = 256
 _SINCE_KEY = "inkfold:tokens:since"
@@ -82,6 +80,11 @@ class Cache:
         self._redis = redis
         self._cluster = cluster
         self._lapses = self._lapses_noted = 0
+        self._absence = RedisAbsence(
+            meanwhile="Reads check more for a while, and the top posts are read from PostgreSQL.",
+            answer_seconds=_TIMEOUT_SECONDS,
+            rest_seconds=_AWAY_SECONDS,
+        )
         self._keep_newest = redis.register_script(_KEEP_NEWEST)
         self._keep_tokens = redis.register_script(_KEEP_TOKENS)
         self._together = Together(self._remember, most=_MOST_AT_ONCE, at_once=1)
@@ -103,28 +106,27 @@ class Cache:
         lapses = self._lapses
         begin = "SETNX" if lapses == self._lapses_noted else "SET"
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
+            async with self._absence.asking():
                 await self._keep_tokens(
                     keys=[_SINCE_KEY, *keys], args=[int(time.time()), TOKEN_SECONDS, MOST_TOKENS, begin, *values]
                 )
             self._lapses_noted = lapses
-        except (RedisError, OSError, TimeoutError) as error:
+        except RedisAwayError:
             self.lapse()
-            log.warning("Redis did not take a consistency token (%s); reads will check more for a while.", error)
         return [None] * len(tokens)
 
     async def recall_tokens(self, user_id: UUID) -> Recalled:
         """Return the user's last tokens; untrusted while Redis is down, and for a while after it lost its memory."""
         now, lapses = int(time.time()), self._lapses
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS), self._redis.pipeline(transaction=False) as pipe:
+            async with self._absence.asking(), self._redis.pipeline(transaction=False) as pipe:
                 if lapses != self._lapses_noted:
                     pipe.set(_SINCE_KEY, now)
                 pipe.zrange(self._tokens_key(user_id), 0, -1)
                 pipe.get(_SINCE_KEY)
                 *_, tokens, since = await pipe.execute()
             self._lapses_noted = lapses
-        except (RedisError, OSError, TimeoutError):
+        except RedisAwayError:
             self.lapse()
             return Recalled((), trusted=False)
         whole = since is not None and now - int(since) > TOKEN_SECONDS and len(tokens) < MOST_TOKENS
@@ -133,10 +135,10 @@ class Cache:
     async def read_top(self) -> CachedTop | None:
         """Return the top posts, or None when Redis has none or is down."""
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
+            async with self._absence.asking():
                 fields = self._redis.hmget(self._top_key, ["snapshot", "changed_by", "body"])
                 snapshot, changed_by, body = await cast("Awaitable[list[bytes | None]]", fields)
-        except (RedisError, OSError, TimeoutError):
+        except RedisAwayError:
             return None
         if snapshot is None or changed_by is None or body is None:
             return None
@@ -144,22 +146,18 @@ class Cache:
 
     async def forget_top(self) -> None:
         """Drop the top posts: after a crash of PostgreSQL, its transaction ids may begin again below theirs."""
-        try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
+        with suppress(RedisAwayError):
+            async with self._absence.asking(insist=True):
                 await self._redis.delete(self._top_key)
-        except (RedisError, OSError, TimeoutError) as error:
-            log.warning("Redis did not drop the top posts: %s", error)
 
     async def write_top(self, top: CachedTop) -> None:
         """Put the top posts in place unless newer ones are there; best-effort."""
         xmax, running = top.snapshot.age
-        try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
+        with suppress(RedisAwayError):
+            async with self._absence.asking():
                 await self._keep_newest(
                     keys=[self._top_key], args=[xmax, -running, str(top.snapshot), top.changed_by, top.body]
                 )
-        except (RedisError, OSError, TimeoutError) as error:
-            log.warning("Redis did not take the top posts (%s); they are read from PostgreSQL meanwhile.", error)
 
     @property
     def _top_key(self) -> str:

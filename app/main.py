@@ -35,6 +35,7 @@ from app.api.frame.body_limit import BodyLimit
 from app.api.frame.cors import Cors
 from app.api.frame.error_handlers import LastResort, install_error_handlers
 from app.api.frame.head_limit import HeadLimit
+from app.api.frame.password_queue import PasswordQueue
 from app.api.frame.paths import HeadRequests, TrailingSlashes
 from app.api.frame.rate_limits import RateLimiting
 from app.api.frame.representations import Represented
@@ -124,9 +125,10 @@ def create_app(config: Settings | None = None) -> Api:
             Middleware(TrailingSlashes),
             Middleware(HeadRequests),
             Middleware(HeadLimit),
+            Middleware(BodyLimit, most_bytes=config.body_limit_bytes),
+            Middleware(PasswordQueue),
             Middleware(RateLimiting),
             Middleware(Represented),
-            Middleware(BodyLimit, most_bytes=config.body_limit_bytes),
         ],
     )
     if config.cors_origins:

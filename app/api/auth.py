@@ -67,7 +67,8 @@ _LOGIN_BODY: Final[dict[str, Any]] = {
 )
 async def register(body: Registration, store: Store, passwords: Passwords, key: SentKey) -> Response:
     """Make an account. Sign in with it next."""
-    hashed = await passwords.hash(body.password)
+    async with passwords.turn() as turn:
+        hashed = await turn.hash(body.password)
     committed = await register_user(
         store, RegisterUser(username=body.username, email=body.email, hashed_password=hashed), key=key
     )
@@ -112,14 +113,14 @@ async def login(
     config: Config,
 ) -> Response:
     """Exchange a username or an e-mail address and the password for tokens; as JSON, or as an OAuth2 password form."""
-    passwords.require_room()  # a refusal costs no look at the database
-    account = await find_account(store, body.login)
-    right = await passwords.verify(body.password, account.hashed_password if account else None)
-    if account is None or not right or not account.is_active:
-        raise InvalidCredentials
-    if passwords.needs_rehash(account.hashed_password):
-        hashed = await passwords.hash(body.password)
-        await store_password_hash(store, user_id=account.id, hashed_password=hashed)
+    async with passwords.turn() as turn:
+        account = await find_account(store, body.login)
+        right = await turn.verify(body.password, account.hashed_password if account else None)
+        if account is None or not right or not account.is_active:
+            raise InvalidCredentials
+        if passwords.needs_rehash(account.hashed_password):
+            hashed = await turn.hash(body.password)
+            await store_password_hash(store, user_id=account.id, hashed_password=hashed)
     return _issued(tokens, await begin_session(store, user_id=account.id, days=config.refresh_token_days))
 
 

@@ -43,7 +43,8 @@ async def run(dsn: str, size: Size, *, seed: int | None, report: Report) -> Adde
     password = make_password(SystemRandom())
     hasher = PasswordHasher(threads=1, queue=1)
     try:
-        hashed = await hasher.hash(password)
+        async with hasher.turn() as turn:
+            hashed = await turn.hash(password)
     finally:
         hasher.close()
     connection = await asyncpg.connect(dsn, server_settings=_SESSION)

@@ -3,27 +3,19 @@
 A Redis that is away or hangs costs one short wait; then it is not asked for a while.
 """
 
-import asyncio
-import logging
 import time
 from typing import Any, Final, NamedTuple
 
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from app.rate_limits.policies import Policy
-
-log = logging.getLogger(__name__)
+from app.redis_absence import RedisAbsence
 
 _PREFIX: Final = "inkfold:limit"
 #: Long enough that a busy machine is not taken for a Redis that is away.
 _TIMEOUT_SECONDS: Final = 1
 _AWAY_SECONDS: Final = 5
-
-
-class RedisAwayError(Exception):
-    """Redis did not answer just now."""
 
 
 class Count(NamedTuple):
@@ -39,21 +31,16 @@ class SharedCounts:
     def __init__(self, redis: Redis) -> None:
         pool: Any = {"connection_pool": redis.connection_pool}
         self._storage = RedisStorage("async+redis://", implementation="redispy", key_prefix=_PREFIX, **pool)
-        #: Until then, in monotonic time, Redis is not asked: it did not answer a moment ago.
-        self.away_until = 0.0
+        self.absence = RedisAbsence(
+            meanwhile="Each process counts sign-ins and registrations by itself; reads and writes are not limited.",
+            answer_seconds=_TIMEOUT_SECONDS,
+            rest_seconds=_AWAY_SECONDS,
+        )
 
     async def add(self, policy: Policy, caller: str, amount: int = 1) -> Count:
-        """Count, and return what all processes have counted; raises RedisAwayError."""
-        if self.away_until > time.monotonic():
-            raise RedisAwayError
-        try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
-                return await _add(self._storage, policy, caller, amount)
-        except (RedisError, OSError, TimeoutError) as error:
-            if self.away_until <= time.monotonic():  # else another request has said so
-                log.warning("Redis did not count for the rate limits (%r); it is asked again in a while.", error)
-            self.away_until = time.monotonic() + _AWAY_SECONDS
-            raise RedisAwayError from error
+        """Count, and return what all processes have counted; raises app.redis_absence.RedisAwayError."""
+        async with self.absence.asking():
+            return await _add(self._storage, policy, caller, amount)
 
 
 class OwnCounts:

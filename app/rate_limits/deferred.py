@@ -10,8 +10,9 @@ import time
 from math import ceil
 from typing import Final
 
-from app.rate_limits.counts import RedisAwayError, SharedCounts
+from app.rate_limits.counts import SharedCounts
 from app.rate_limits.policies import Policy, Standing, Standings
+from app.redis_absence import RedisAwayError
 
 _PARTS: Final = 10
 #: Callers remembered at once; beyond that, those whose windows began first are forgotten, and begin anew.
@@ -49,7 +50,7 @@ class DeferredLimit:
     def spend(self, caller: Caller) -> Standings:
         """Count one request of the caller, unless it is refused, and say how they stand if there is need to."""
         now = time.monotonic()
-        if self._shared.away_until > now:
+        if self._shared.absence.lasts:
             self._callers.clear()
             return ()
         spent = self._callers.get(caller)

@@ -2,8 +2,9 @@
 
 from math import ceil
 
-from app.rate_limits.counts import OwnCounts, RedisAwayError, SharedCounts
+from app.rate_limits.counts import OwnCounts, SharedCounts
 from app.rate_limits.policies import Policy, Standing
+from app.redis_absence import RedisAwayError
 
 
 class ExactLimit:

@@ -1,14 +1,16 @@
 """Hashes and checks passwords with argon2id (RFC 9106) in a few threads of its own, off the event loop.
 
-app.api.auth calls it. It never keeps, logs or returns a password, and refuses work rather than queue it without end.
+app.api.frame.password_queue and app.api.auth call it. It never keeps, logs or returns a password, and refuses work
+rather than queue it without end.
 """
 
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import BoundedSemaphore, get_native_id
+from contextlib import asynccontextmanager, contextmanager
+from threading import get_native_id
 from typing import Any, Final, TypeVar
 
 from passlib.hash import argon2
@@ -25,7 +27,7 @@ SCHEME: Final = argon2.using(type="ID", memory_cost=19_456, time_cost=2, paralle
 
 
 class PasswordHasher:
-    """At most `threads` passwords are worked on at once, and `queue` wait; one per process.
+    """`threads` have their turn at once, and `queue` wait for theirs; one per process, on one event loop.
 
     `scheme` is passlib's handler of one kind of hash: what it does is all that is done with a password.
     """
@@ -33,27 +35,32 @@ class PasswordHasher:
     def __init__(self, *, threads: int, queue: int, scheme: Any = SCHEME) -> None:
         self._scheme = scheme
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="password", initializer=_give_way)
-        self._places = BoundedSemaphore(threads + queue)
+        self._free_places = threads + queue
+        self._turns = asyncio.Semaphore(threads)
         # Compared with when there is no such account, so that an answer takes as long either way.
         self._nobody: str = self._scheme.hash("nobody has this password")
 
     async def warm(self) -> None:
         """Run one check, since the first one of a process takes longer."""
-        await self.verify("warming up", None)
+        async with self.turn() as turn:
+            await turn.verify("warming up", None)
 
-    def require_room(self) -> None:
-        """Raise Overloaded when too many wait now: whoever has more to do before a password's turn asks first."""
-        self._take_place()
-        self._places.release()
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold one of the places of those who have a turn or wait for it; raises Overloaded when none is free."""
+        if not self._free_places:
+            raise Overloaded("Too many people are signing in or registering at once. Try again.")
+        self._free_places -= 1
+        try:
+            yield
+        finally:
+            self._free_places += 1
 
-    async def hash(self, password: str) -> str:
-        """Return a salted hash to be stored; raises Overloaded when too many wait."""
-        return await self._run(lambda: str(self._scheme.hash(password)))
-
-    async def verify(self, password: str, hashed: str | None) -> bool:
-        """Say whether the password is the one hashed; None takes as long and is never right. Raises Overloaded."""
-        right = await self._run(lambda: bool(self._scheme.verify(password, hashed or self._nobody)))
-        return right and hashed is not None
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator["Turn"]:
+        """Wait for one's turn, in the order of coming; what a password needs looked up is looked up in its turn."""
+        async with self._turns:
+            yield Turn(self._executor, self._scheme, self._nobody)
 
     def needs_rehash(self, hashed: str) -> bool:
         """Say whether a stored hash was made with other parameters than today's."""
@@ -63,20 +70,32 @@ class PasswordHasher:
         """Let the threads end; what still waits is given up."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        self._take_place()
-        try:
-            job = self._executor.submit(work)
-        except BaseException:
-            self._places.release()
-            raise
-        # When the thread is done, and not when the caller gives up: the thread is busy until then.
-        job.add_done_callback(lambda _: self._places.release())
-        return await asyncio.wrap_future(job)
 
-    def _take_place(self) -> None:
-        if not self._places.acquire(blocking=False):
-            raise Overloaded("Too many people are signing in or registering at once. Try again.")
+class Turn:
+    """The right to keep one thread busy."""
+
+    def __init__(self, executor: ThreadPoolExecutor, scheme: Any, nobody: str) -> None:
+        self._executor = executor
+        self._scheme = scheme
+        self._nobody = nobody
+
+    async def hash(self, password: str) -> str:
+        """Return a salted hash to be stored."""
+        return await self.run(lambda: str(self._scheme.hash(password)))
+
+    async def verify(self, password: str, hashed: str | None) -> bool:
+        """Say whether the password is the one hashed; None takes as long and is never right."""
+        right = await self.run(lambda: bool(self._scheme.verify(password, hashed or self._nobody)))
+        return right and hashed is not None
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Have the thread do it. Who is cancelled waits for its end: the turn is over when the thread is free."""
+        job = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        try:
+            return await asyncio.shield(job)
+        except asyncio.CancelledError:
+            await asyncio.wait([job])
+            raise
 
 
 def _give_way() -> None:

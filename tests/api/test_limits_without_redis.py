@@ -87,6 +87,6 @@ async def test_counting_goes_on_in_redis_once_it_is_back(config: Settings, serve
     async with limited_api(config, login="2/hour") as app, client_from(app, "203.0.113.9") as far:
         with stopped(servers):
             assert await attempt(far) == 401
-        app.state.rate_limits._shared.away_until = 0.0  # the while is over in which it is not asked
+        app.state.rate_limits._shared.absence._ask_again_at = 0.0  # the while is over in which it is not asked
         assert [await attempt(far) for _ in range(3)] == [401, 401, 429]
     assert await sql.fetchval("SELECT count(*) FROM users") == 0

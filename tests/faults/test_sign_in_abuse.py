@@ -13,6 +13,7 @@ import jwt
 import pytest
 from fastapi import FastAPI
 
+from app.security.passwords import PasswordHasher
 from app.settings import Settings
 from projections.engine.checkpoint import Connection
 from projections.projector import Projector
@@ -130,8 +131,15 @@ async def test_fault_35_reads_are_answered_while_200_logins_fill_the_hashing_poo
     post = await ada.publish()
     await projector.fold()
     may_end = Event()
-    hasher = application.state.passwords
-    busy = [asyncio.create_task(hasher._run(may_end.wait)) for _ in range(config.hashing_threads)]
+    hasher: PasswordHasher = application.state.passwords
+
+    async def hold_a_thread() -> None:
+        with hasher.place():
+            async with hasher.turn() as turn:
+                await turn.run(may_end.wait)
+
+    busy = [asyncio.create_task(hold_a_thread()) for _ in range(config.hashing_threads)]
+    await asyncio.sleep(0)
     try:
         # Each for another account: a limit on the logins to one account has no say here.
         logins = [asyncio.create_task(sign_in(api, f"nobody{number}")) for number in range(LOGINS)]

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from threading import Event
 
 import pytest
@@ -23,14 +24,16 @@ def hasher() -> Iterator[PasswordHasher]:
 
 
 async def test_only_the_right_password_verifies(hasher: PasswordHasher) -> None:
-    hashed = await hasher.hash(PASSWORD)
+    async with hasher.turn() as turn:
+        hashed = await turn.hash(PASSWORD)
 
-    assert await hasher.verify(PASSWORD, hashed)
-    assert not await hasher.verify(PASSWORD + " ", hashed)
+        assert await turn.verify(PASSWORD, hashed)
+        assert not await turn.verify(PASSWORD + " ", hashed)
 
 
 async def test_hash_is_argon2id_of_the_recommended_cost_and_salted(hasher: PasswordHasher) -> None:
-    first, second = [await hasher.hash(PASSWORD) for _ in range(2)]
+    async with hasher.turn() as turn:
+        first, second = [await turn.hash(PASSWORD) for _ in range(2)]
 
     assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert first != second
@@ -39,64 +42,83 @@ async def test_hash_is_argon2id_of_the_recommended_cost_and_salted(hasher: Passw
 async def test_nobody_has_a_password_not_even_the_one_compared_with(hasher: PasswordHasher) -> None:
     await hasher.warm()
 
-    assert not await hasher.verify(PASSWORD, None)
-    assert not await hasher.verify("nobody has this password", None)
+    async with hasher.turn() as turn:
+        assert not await turn.verify(PASSWORD, None)
+        assert not await turn.verify("nobody has this password", None)
 
 
 async def test_hash_of_other_parameters_needs_another_one(hasher: PasswordHasher) -> None:
     weak = argon2.using(type="ID", memory_cost=1024, time_cost=1, parallelism=1).hash(PASSWORD)
 
     assert hasher.needs_rehash(weak)
-    assert await hasher.verify(PASSWORD, weak)
-    assert not hasher.needs_rehash(await hasher.hash(PASSWORD))
+    async with hasher.turn() as turn:
+        assert await turn.verify(PASSWORD, weak)
+        assert not hasher.needs_rehash(await turn.hash(PASSWORD))
 
 
-async def test_more_work_than_the_queue_holds_is_refused_and_then_taken_again(hasher: PasswordHasher) -> None:
-    may_end = Event()
-    running = [asyncio.create_task(hasher._run(may_end.wait)) for _ in range(2)]
-    await asyncio.sleep(0)
+def test_more_than_have_a_turn_or_wait_are_refused_and_then_taken_again(hasher: PasswordHasher) -> None:
+    with ExitStack() as places:
+        for _ in range(2):
+            places.enter_context(hasher.place())
+        with pytest.raises(Overloaded), hasher.place():
+            pass
 
-    with pytest.raises(Overloaded):
-        await hasher.verify(PASSWORD, None)
-
-    may_end.set()
-    assert await asyncio.gather(*running) == [True, True]
-    assert not await hasher.verify(PASSWORD, None)
+    with hasher.place(), hasher.place():
+        pass
 
 
-async def test_caller_who_gives_up_leaves_its_place_only_when_the_thread_is_free(hasher: PasswordHasher) -> None:
+async def test_turns_come_in_the_order_of_asking(hasher: PasswordHasher) -> None:
+    came = list[int]()
+
+    async def ask(number: int) -> None:
+        async with hasher.turn() as turn:
+            came.append(number)
+            await turn.hash(PASSWORD)
+
+    await asyncio.gather(*map(ask, range(4)))
+
+    assert came == [0, 1, 2, 3]
+
+
+async def test_caller_who_gives_up_keeps_the_turn_until_the_thread_is_free(hasher: PasswordHasher) -> None:
     may_end, begun = Event(), Event()
 
     def work() -> bool:
         begun.set()
         return may_end.wait()
 
-    busy = asyncio.create_task(hasher._run(work))
+    async def take_a_turn() -> None:
+        async with hasher.turn() as turn:
+            await turn.run(work)
+
+    busy = asyncio.create_task(take_a_turn())
     await asyncio.to_thread(begun.wait)
-    waiting = asyncio.create_task(hasher._run(may_end.wait))
-    await asyncio.sleep(0)
+    next_one = asyncio.create_task(take_a_turn())
     busy.cancel()
-    await asyncio.gather(busy, return_exceptions=True)
+    await asyncio.sleep(0)
+    begun.clear()
 
-    with pytest.raises(Overloaded):
-        await hasher.hash(PASSWORD)
-
+    assert not busy.done()
+    assert hasher._turns.locked()
     may_end.set()
-    assert await waiting
+    assert isinstance((await asyncio.gather(busy, return_exceptions=True))[0], asyncio.CancelledError)
+    await next_one
+    assert begun.is_set()
 
 
 async def test_hashing_leaves_the_event_loop_free(hasher: PasswordHasher) -> None:
     may_end = Event()
-    hashing = asyncio.create_task(hasher._run(may_end.wait))
-    await asyncio.sleep(0)
+    async with hasher.turn() as turn:
+        hashing = asyncio.create_task(turn.run(may_end.wait))
+        await asyncio.sleep(0)
 
-    assert not hashing.done()
-    may_end.set()
-    assert await hashing
+        assert not hashing.done()
+        may_end.set()
+        assert await hashing
 
 
 async def test_hashing_steps_back_behind_the_event_loop(hasher: PasswordHasher) -> None:
-    await hasher.hash(PASSWORD)
+    await hasher.warm()
     (thread,) = hasher._executor._threads
     if sys.platform == "linux":  # where each thread has a niceness of its own
         assert os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) > os.getpriority(os.PRIO_PROCESS, 0)

@@ -46,6 +46,12 @@ class HeadRequests:
             scope["method"] = "HEAD"
 
 
+def inner_path(scope: Scope) -> str:
+    """Return the path without the prefix that a proxy serves the app under."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "").rstrip("/"))
+
+
 def declared_path(path: str, *, root: str) -> str:
     """Return the path in the form in which it is declared; `root` is the prefix that a proxy serves the app under."""
     inner = path.removeprefix(root.rstrip("/"))

@@ -10,6 +10,8 @@ from uuid import UUID
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.frame.password_queue import REGISTER, SIGN_IN
+from app.api.frame.paths import inner_path
 from app.api.frame.problems import problem_answer
 from app.api.frame.representations import RawHeaders
 from app.errors import Unauthenticated
@@ -17,8 +19,6 @@ from app.rate_limits.policies import Standings, refusal
 from app.rate_limits.rate_limits import RateLimits
 from app.security.access_tokens import AccessTokens
 
-_REGISTER: Final = "/auth/register/"
-_SIGN_IN: Final = "/auth/login/"
 #: What is asked every few seconds by machines, and what explains the rest.
 _UNLIMITED: Final = ("/health/", "/metrics", "/docs", "/redoc", "/openapi.json", "/problems/")
 _READS: Final = frozenset({"GET", "HEAD"})
@@ -77,11 +77,11 @@ def rate_limit_headers(standings: Standings) -> RawHeaders:
 
 
 async def _standings(limits: RateLimits, scope: Scope) -> Standings:
-    path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
+    path = inner_path(scope)
     method, client = scope["method"], scope.get("client")
-    if method == "POST" and path == _SIGN_IN:
+    if method == "POST" and path == SIGN_IN:
         return await limits.sign_in_from(client)
-    if method == "POST" and path == _REGISTER:
+    if method == "POST" and path == REGISTER:
         return await limits.register(client)
     if path == "/" or path.startswith(_UNLIMITED):
         return ()
