@@ -17,6 +17,8 @@ from tests.support.projection_spec import ReadSide
 from tests.support.waiting import until
 from tests.support.worker_process import worker_process
 
+BEHIND = "SELECT bool_or(behind) FROM read_lag"
+
 
 @pytest.fixture
 async def second(projector: Projector, config: Settings) -> AsyncIterator[Projector]:
@@ -84,7 +86,7 @@ async def test_fault_08_a_worker_stopped_in_a_step_loses_its_work_to_another_and
             await blog.like(post, eve)
 
             async def awake() -> bool:
-                return await likes_shown(blog) != 1
+                return await likes_shown(blog) != 1 and not await blog.sql.fetchval(BEHIND)
 
             await until(awake)
     assert await likes_shown(blog) == 2
