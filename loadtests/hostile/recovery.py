@@ -1,12 +1,22 @@
-"""How a storm's answers lie around its outages: which failures these account for, and how soon all was well again."""
+"""How a storm's answers lie around its outages: which failures these account for, and how soon all was well again.
+
+Without PostgreSQL a request may be answered with 503, or break off. Without Redis everything can be done, and nothing
+accounts for any other error: what fails so is named by what was away, or by no outage, and is a failure of the system.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
-from loadtests.hostile.client import Answered, Kind
-from loadtests.hostile.faults import Outage
+from loadtests.hostile.client import NO_ANSWER, Answered, Kind
+from loadtests.hostile.faults import POSTGRESQL, Outage
+
+NO_OUTAGE: Final = "none"
+
+_UNAVAILABLE: Final = 503
+_EXCUSABLE: Final = frozenset({NO_ANSWER, _UNAVAILABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +59,24 @@ class Course:
         ]
         return max(times) - outage.back if times else None
 
+    def unexcused(self) -> dict[str, Counter[str]]:
+        """Return what failed though PostgreSQL was there, by what was away instead; "none" where nothing was."""
+        return {cause: failed for cause, failed in self.failures().items() if cause != POSTGRESQL}
+
     def calm(self, kind: Kind) -> list[float]:
         """Return the times of requests of a kind that no outage touches."""
         return [
-            each.at - each.sent
-            for each in self.answers
-            if each.kind == kind and each.good and self._cause(each) == NO_OUTAGE
+            each.at - each.sent for each in self.answers if each.kind == kind and each.good and not self._touching(each)
         ]
 
     def _cause(self, answer: Answered) -> str:
-        causes = [
-            outage for outage in self.outages if answer.at >= outage.began and answer.sent <= outage.back + self.window
-        ]
-        # Without PostgreSQL nothing can be done; without Redis, everything.
+        causes = self._touching(answer)
+        if answer.status not in _EXCUSABLE:
+            return NO_OUTAGE
         causes.sort(key=lambda outage: not outage.of_postgresql)
         return causes[0].what if causes else NO_OUTAGE
 
-
-NO_OUTAGE = "none"
+    def _touching(self, answer: Answered) -> list[Outage]:
+        return [
+            outage for outage in self.outages if answer.at >= outage.began and answer.sent <= outage.back + self.window
+        ]

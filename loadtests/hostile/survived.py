@@ -7,7 +7,7 @@ from typing import Final
 
 from loadtests.engine.display import spread
 from loadtests.hostile.crowd import Crowd
-from loadtests.hostile.faults import FROZEN, KILLED, Outage
+from loadtests.hostile.faults import Outage
 from loadtests.hostile.oracle import Losses
 from loadtests.hostile.recovery import NO_OUTAGE, Course
 
@@ -56,9 +56,10 @@ class Survived:
         things = f"of {writes.total():,} writes to {self.losses.things:,} things"
         yield f"acknowledged and lost: {len(self.losses.lost)}, doubled: {len(self.losses.doubled)}, {things}"
         yield f"reads of one's own that were wrong: {len(self.crowd.stale)} of {self.crowd.own_reads:,}"
-        redis = sum(failures.get(what, Counter()).total() for what in (FROZEN, KILLED))
-        outside = failures.get(NO_OUTAGE, Counter()).total()
-        yield f"failed outside the outages: {outside}; while Redis was away, PostgreSQL not: {redis}"
+        unexcused = self.course.unexcused()
+        outside = unexcused.pop(NO_OUTAGE, Counter()).total()
+        redis = sum(failed.total() for failed in unexcused.values())
+        yield f"failed outside the outages: {outside}; while only Redis was away: {redis}"
         folded = "not within reason" if self.folded_seconds is None else f"{self.folded_seconds:.1f} s after the storm"
         yield f"everything folded: {folded}; verify: {self.differing} of {self.rows:,} rows differ"
 
@@ -81,9 +82,8 @@ class Survived:
         yield from _some("Lost: ", self.losses.lost)
         yield from _some("Doubled: ", self.losses.doubled)
         yield from _some("Read wrongly: ", self.crowd.stale)
-        for cause, failed in self.course.failures().items():
-            if cause == NO_OUTAGE:
-                yield f"Without an outage, this failed: {_counted(failed)}"
+        for cause, failed in self.course.unexcused().items():
+            yield f"PostgreSQL was there (away: {cause}), and this failed: {_counted(failed)}"
         if self.crowd.surprises:
             yield f"Refused, though nothing was wrong with it: {_counted(self.crowd.surprises)}"
         if self.differing:

@@ -28,6 +28,7 @@ def test_a_failure_belongs_to_the_outage_that_its_request_touched() -> None:
         write(503, sent=1, at=2),
         write(503, sent=9, at=10.5),
         write(0, sent=16, at=17),
+        write(500, sent=11, at=11.5),
         write(503, sent=18, at=19),
         write(500, sent=40, at=41),
         write(404, sent=42, at=43),
@@ -35,10 +36,11 @@ def test_a_failure_belongs_to_the_outage_that_its_request_touched() -> None:
     course = Course(answers=answers, outages=[crash, frozen], window=5)
 
     assert course.failures() == {
-        NO_OUTAGE: {"like 503": 1, "like 500": 1},
+        NO_OUTAGE: {"like 503": 1, "like 500": 2},
         POSTGRESQL: {"like 503": 1, "like no answer": 1},
         FROZEN: {"like 503": 1},
     }
+    assert course.unexcused() == {NO_OUTAGE: {"like 503": 1, "like 500": 2}, FROZEN: {"like 503": 1}}
 
 
 def test_recovery_counts_from_when_the_server_was_back() -> None:
