@@ -1,13 +1,10 @@
-"""Puts the API together: what lives as long as the process, the middleware from outside in, and the routes.
+"""Puts the API together: the middleware from outside in, the routes, and what app.api.services opens for them.
 
 `uvicorn app.main:create_app --factory`, `inkfold api` and the tests call create_app. Nothing happens on import.
 """
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -42,22 +39,10 @@ from app.api.frame.representations import Represented
 from app.api.frame.request_ids import RequestIds, about_request
 from app.api.frame.security_headers import SecurityHeaders
 from app.api.lane.lane import FastLane
-from app.api.lane.sources import Sources
 from app.api.openapi import DESCRIPTION, SUMMARY, TAGS, describe_api
 from app.api.operations import health, metrics
-from app.cache import Cache
-from app.checkpoints import own_cluster
-from app.command_store import CommandStore
-from app.db import open_commands, open_query_pool
-from app.doorbell import Doorbell
-from app.freshness import Freshness
+from app.api.services import open_services
 from app.logs import log_to_stderr
-from app.queries.reader import Openings, Reader
-from app.rate_limits.rate_limits import RateLimits
-from app.redis_client import open_redis
-from app.replicas.opening import open_replicas
-from app.security.access_tokens import AccessTokens
-from app.security.passwords import PasswordHasher
 from app.settings import Settings
 from app.settings import settings as environment_settings
 from app.version import release
@@ -146,69 +131,7 @@ def create_app(config: Settings | None = None) -> Api:
 
 
 @asynccontextmanager
-async def _lifespan(app: "Api") -> AsyncIterator[None]:
-    config: Settings = app.state.settings
-    async with AsyncExitStack() as stack:
-        redis = open_redis(config.redis_url)
-        stack.push_async_callback(redis.aclose)
-        models = await open_commands(config)
-        stack.push_async_callback(models.close_connections)
-        openings = Openings()
-        pool = await open_query_pool(config, init=openings.note)
-        stack.push_async_callback(pool.close)
-        passwords = PasswordHasher(threads=config.hashing_threads, queue=config.hashing_queue)
-        stack.callback(passwords.close)
-        await passwords.warm()
-
-        state = app.state
-        stack.callback(state.metrics.flush)
-        state.redis, state.query_pool, state.passwords = redis, pool, passwords
-        state.access_tokens = AccessTokens(
-            config.secret_key.get_secret_value(),
-            seconds=config.access_token_seconds,
-            former=[key.get_secret_value() for key in config.secret_keys_before],
-        )
-        state.reader = Reader(pool, timeout_seconds=config.pool_timeout_seconds, openings=openings)
-        state.rate_limits = RateLimits(config, redis)
-        stack.push_async_callback(state.rate_limits.close)
-        state.cache = Cache(redis, cluster=await own_cluster(state.reader))
-        doorbell = Doorbell(redis)
-        state.store = CommandStore(
-            models,
-            cache=state.cache,
-            doorbell=doorbell,
-            pool_size=config.command_pool_size,
-            pool_timeout_seconds=config.pool_timeout_seconds,
-        )
-        state.freshness = Freshness(
-            redis, state.reader, wait_seconds=config.consistency_wait_seconds, on_redis_lost=state.cache.lapse
-        )
-        if not config.read_database_url:
-            app.lane = FastLane(
-                Sources(
-                    state.reader,
-                    cache=state.cache,
-                    access_tokens=state.access_tokens,
-                    kept_bytes=config.kept_answers_bytes,
-                ),
-                state.store,
-                metrics=state.metrics,
-                rate_limits=state.rate_limits,
-            )
-        state.replicas = await stack.enter_async_context(open_replicas(config, state.freshness))
-        await stack.enter_async_context(_running(doorbell.ringing()))
-        await stack.enter_async_context(_running(state.freshness.listening()))
-        await stack.enter_async_context(_running(state.replicas.watching()))
+async def _lifespan(app: Api) -> AsyncIterator[None]:
+    async with open_services(app.state) as lane:
+        app.lane = lane
         yield
-
-
-@asynccontextmanager
-async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run `work` beside the app for as long as it serves."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
