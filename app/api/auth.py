@@ -128,7 +128,8 @@ async def login(
 async def refresh(body: SentRefreshToken, store: Store, tokens: Tokens, config: Config) -> Response:
     """Exchange a refresh token for new tokens.
 
-    Exchange it once; a repetition within 20 seconds, after a lost answer, is accepted. A later one ends the session.
+    Exchange it once. After a lost answer, a repetition within 20 seconds is accepted, unless what that answer held has
+    been exchanged meanwhile. Any other repetition ends the session.
     """
     return _issued(
         tokens, await rotate_session(store, refresh_token=body.refresh_token, days=config.refresh_token_days)

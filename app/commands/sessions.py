@@ -1,13 +1,14 @@
 """Sessions: chains of refresh tokens, each usable once. They are stored as digests and make no events.
 
-Whatever gives out tokens holds the user's row while it does, so that no session outlives an end of all of them.
+Whatever gives out tokens holds the user's row while it does, so that no session outlives an end of all of them. When
+tokens are used and run out, PostgreSQL's clock says: one machine's tokens are used at another.
 """
 
 import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -30,6 +31,34 @@ FOR SHARE
 """
 _LOCK_CHAIN: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text, 2))"
 
+_FIND: Final = "SELECT user_id, family_id FROM refresh_tokens WHERE token_hash = $1"
+
+# A client whose answer got lost uses its token again within seconds, and can't have used what that answer held.
+_STATE: Final = """
+SELECT
+    t.used_at IS NULL AS fresh,
+    t.expires_at <= clock_timestamp() AS expired,
+    coalesce(t.used_at + interval '20 seconds' <= clock_timestamp(), false) OR EXISTS (
+        SELECT FROM refresh_tokens successor
+        WHERE successor.family_id = t.family_id
+          AND successor.used_at > t.used_at
+    ) AS replayed
+FROM refresh_tokens t
+WHERE t.token_hash = $1
+"""
+
+# What else is unused are other successors of the same token, given out when it was used again. Of these one counts:
+# whoever holds another is not the one that uses this, and is found out on trying.
+_USE: Final = """
+UPDATE refresh_tokens
+SET used_at = CASE WHEN token_hash = $2 THEN clock_timestamp() ELSE 'epoch' END
+WHERE family_id = $1 AND used_at IS NULL
+"""
+_ADD: Final = """
+INSERT INTO refresh_tokens (id, user_id, family_id, token_hash, expires_at)
+VALUES ($1, $2, $3, $4, clock_timestamp() + $5::int * interval '1 day')
+"""
+
 _LOCK_USER: Final = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
 
 # Tokens tell whole seconds: all that were issued end with this one, and those issued next are dated from its end on.
@@ -46,9 +75,6 @@ WITH ended AS (
 SELECT count(DISTINCT family_id) AS sessions FROM ended
 """
 
-#: A client whose answer got lost may use the same token again within this time, and gets a new one of the chain.
-_RETRY_GRACE: Final = timedelta(seconds=20)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
@@ -58,6 +84,13 @@ class Session:
     username: str
     issued_at: datetime
     refresh_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    family_id: UUID
+    user: Mapping[str, Any]
+    state: Mapping[str, Any]
 
 
 async def begin_session(store: CommandStore, *, user_id: UUID, days: int) -> Session:
@@ -75,23 +108,22 @@ async def begin_session(store: CommandStore, *, user_id: UUID, days: int) -> Ses
 async def rotate_session(store: CommandStore, *, refresh_token: str, days: int) -> Session:
     """Exchange a refresh token for its successor.
 
-    A token used again after a short grace was stolen or leaked: the whole chain ends (RFC 9700, section 4.14.2).
-    Raises InvalidRefreshToken.
+    After a lost answer it may be exchanged again, soon and as long as no successor was used, for one more; of several
+    successors the first that is used counts. Whatever else is used twice was stolen or leaked: the whole chain ends
+    (RFC 9700, section 4.14.2). Raises InvalidRefreshToken.
     """
+    digest = _digest(refresh_token)
 
     async def work(transaction: Transaction) -> Session | None:
-        found, user = await _find_alone(transaction, refresh_token)
-        now = datetime.now(UTC)
-        if found is None or found.expires_at <= now:
+        found = await _find_alone(transaction, digest)
+        if found is None or found.state["expired"]:
             return None
-        replayed = found.used_at is not None and found.used_at + _RETRY_GRACE <= now
-        if replayed or not user["is_active"]:
+        if found.state["replayed"] or not found.user["is_active"]:
             await _revoke(transaction, found.family_id)
             return None
-        if found.used_at is None:
-            found.used_at = now
-            await found.save(using_db=transaction.connection, update_fields=["used_at"])
-        return await _issue(transaction, user, family_id=found.family_id, days=days)
+        if found.state["fresh"]:
+            await transaction.fetch(_USE, found.family_id, digest)
+        return await _issue(transaction, found.user, family_id=found.family_id, days=days)
 
     rotated = (await store.transact(work)).value
     if rotated is None:
@@ -103,7 +135,7 @@ async def end_session(store: CommandStore, *, refresh_token: str) -> None:
     """End the chain that the token belongs to; an unknown token changes nothing."""
 
     async def work(transaction: Transaction) -> None:
-        found, _ = await _find_alone(transaction, refresh_token)
+        found = await _find_alone(transaction, _digest(refresh_token))
         if found is not None:
             await _revoke(transaction, found.family_id)
 
@@ -131,28 +163,21 @@ async def end_tokens(transaction: Transaction, user_id: UUID) -> int:
     return ended
 
 
-async def _find_alone(transaction: Transaction, refresh_token: str) -> tuple[RefreshToken | None, dict[str, Any]]:
+async def _find_alone(transaction: Transaction, digest: str) -> _Found | None:
     """Find a token and its user, with the chain to ourselves: one that ends must not grow a link meanwhile."""
-    own = RefreshToken.filter(token_hash=_digest(refresh_token)).using_db(transaction.connection)
-    found = await own.first()
-    if found is None:
-        return None, {}
-    held = await transaction.fetch(_HOLD_USER, found.user_id)
+    rows = await transaction.fetch(_FIND, digest)
+    held = await transaction.fetch(_HOLD_USER, rows[0]["user_id"]) if rows else []
     if not held:
-        return None, {}
-    await transaction.fetch(_LOCK_CHAIN, found.family_id)
-    return await own.first(), held[0]
+        return None
+    family_id = rows[0]["family_id"]
+    await transaction.fetch(_LOCK_CHAIN, family_id)
+    state = await transaction.fetch(_STATE, digest)
+    return _Found(family_id=family_id, user=held[0], state=state[0]) if state else None
 
 
 async def _issue(transaction: Transaction, user: Mapping[str, Any], *, family_id: UUID, days: int) -> Session:
     token = secrets.token_urlsafe(32)
-    await RefreshToken.create(
-        using_db=transaction.connection,
-        user_id=user["id"],
-        family_id=family_id,
-        token_hash=_digest(token),
-        expires_at=datetime.now(UTC) + timedelta(days=days),
-    )
+    await transaction.fetch(_ADD, new_id(), user["id"], family_id, _digest(token), days)
     return Session(user_id=user["id"], username=user["username"], issued_at=user["issued_at"], refresh_token=token)
 
 

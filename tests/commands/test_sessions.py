@@ -1,10 +1,11 @@
 """Sessions: chains of tokens, each usable once, all of which a user can end."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+import time_machine
 
 from app.command_store import CommandStore
 from app.commands.activation import DeactivateUser, ReactivateUser, deactivate_user, reactivate_user
@@ -27,10 +28,77 @@ async def test_a_refresh_token_is_exchanged_for_the_next(blog: Blog) -> None:
 
 
 async def test_a_lost_answer_may_be_asked_for_again_at_once(blog: Blog) -> None:
+    token = (await begin_session(blog.store, user_id=(await blog.user("ada")).id, days=1)).refresh_token
+    for _ in range(3):
+        successors = [(await rotate_session(blog.store, refresh_token=token, days=1)).refresh_token for _ in range(3)]
+        token = successors[-1]
+
+
+@pytest.mark.parametrize("used_first", [0, 1])
+async def test_of_two_who_hold_successors_of_one_token_only_one_goes_on_and_the_other_ends_the_session(
+    blog: Blog, used_first: int
+) -> None:
     first = (await begin_session(blog.store, user_id=(await blog.user("ada")).id, days=1)).refresh_token
-    tokens = [(await rotate_session(blog.store, refresh_token=first, days=1)).refresh_token for _ in range(2)]
-    for token in tokens:
+    successors = [(await rotate_session(blog.store, refresh_token=first, days=1)).refresh_token for _ in range(2)]
+    goes_on = (await rotate_session(blog.store, refresh_token=successors.pop(used_first), days=1)).refresh_token
+    for token in (successors[0], goes_on):
+        with pytest.raises(InvalidRefreshToken):
+            await rotate_session(blog.store, refresh_token=token, days=1)
+    assert await blog.sql.fetchval("SELECT count(*) FROM refresh_tokens") == 0
+
+
+async def test_a_token_whose_successor_was_used_is_not_asked_for_again_by_whom_its_answer_got_lost(blog: Blog) -> None:
+    first = (await begin_session(blog.store, user_id=(await blog.user("ada")).id, days=1)).refresh_token
+    second = (await rotate_session(blog.store, refresh_token=first, days=1)).refresh_token
+    third = (await rotate_session(blog.store, refresh_token=second, days=1)).refresh_token
+    for token in (first, third):
+        with pytest.raises(InvalidRefreshToken):
+            await rotate_session(blog.store, refresh_token=token, days=1)
+
+
+async def test_two_who_exchange_one_token_at_once_get_tokens_of_which_one_counts(blog: Blog) -> None:
+    token = (await begin_session(blog.store, user_id=(await blog.user("ada")).id, days=1)).refresh_token
+    at_once = (rotate_session(blog.store, refresh_token=token, days=1) for _ in range(5))
+    successors = await asyncio.gather(*at_once)
+    assert len({each.refresh_token for each in successors}) == 5
+
+    results = await asyncio.gather(
+        *(rotate_session(blog.store, refresh_token=each.refresh_token, days=1) for each in successors),
+        return_exceptions=True,
+    )
+
+    assert sorted(type(result).__name__ for result in results) == ["InvalidRefreshToken"] * 4 + ["Session"]
+    assert await blog.sql.fetchval("SELECT count(*) FROM refresh_tokens") == 0
+
+
+@pytest.mark.parametrize("apart", [timedelta(hours=-1), timedelta(hours=1)])
+async def test_machines_whose_clocks_are_apart_agree_when_a_token_was_used_and_runs_out(
+    blog: Blog, apart: timedelta
+) -> None:
+    ada = await blog.user("ada")
+    first = (await begin_session(blog.store, user_id=ada.id, days=1)).refresh_token
+    expired = (await begin_session(blog.store, user_id=ada.id, days=1)).refresh_token
+    await blog.sql.execute("UPDATE refresh_tokens SET expires_at = now() + interval '30 minutes'")
+    await rotate_session(blog.store, refresh_token=first, days=1)
+    with time_machine.travel(datetime.now(UTC) + apart):
+        second = (await rotate_session(blog.store, refresh_token=first, days=1)).refresh_token
+        await rotate_session(blog.store, refresh_token=expired, days=1)
+    await rotate_session(blog.store, refresh_token=second, days=1)
+    left = "SELECT extract(epoch FROM max(expires_at) - now()) FROM refresh_tokens"
+    assert 86_000 < await blog.sql.fetchval(left) <= 86_400
+
+
+async def test_twenty_seconds_after_its_use_a_token_is_not_taken_again(blog: Blog) -> None:
+    ada = await blog.user("ada")
+    for seconds, taken in ((10, True), (20, False)):
+        token = (await begin_session(blog.store, user_id=ada.id, days=1)).refresh_token
         await rotate_session(blog.store, refresh_token=token, days=1)
+        await blog.sql.execute("UPDATE refresh_tokens SET used_at = used_at - $1 * interval '1 second'", seconds)
+        if taken:
+            await rotate_session(blog.store, refresh_token=token, days=1)
+        else:
+            with pytest.raises(InvalidRefreshToken):
+                await rotate_session(blog.store, refresh_token=token, days=1)
 
 
 async def test_a_token_used_again_later_ends_the_whole_chain_and_no_other(blog: Blog) -> None:
