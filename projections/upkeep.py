@@ -1,4 +1,4 @@
-"""What a worker does beside folding: builds what is new, verifies at night, prunes the event log, forgets old keys."""
+"""What a worker does beside folding: builds what is new, verifies at night, prunes events, forgets what has expired."""
 
 import logging
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from typing import Final
 
 import asyncpg
 
+from app.commands.expired_sessions import forget_expired_sessions
 from app.connection_loss import CONNECTION_LOST
 from app.db import Pool, connect_building
 from app.idempotency import forget_expired
@@ -111,3 +112,7 @@ class Upkeep:
     async def forget_keys(self) -> int:
         """Drop idempotency keys that have expired; return how many."""
         return await forget_expired(self.pool)
+
+    async def forget_sessions(self) -> int:
+        """Drop refresh tokens that have expired; return how many."""
+        return await forget_expired_sessions(self.pool)

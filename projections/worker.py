@@ -78,9 +78,10 @@ async def verify_all(context: Context) -> None:
 
 
 async def prune(context: Context) -> None:
-    """Each hour: drop old events that every projection has passed, and idempotency keys that have expired."""
+    """Each hour: drop old events that every projection has passed, and what has expired: keys and refresh tokens."""
     _begin(context, _projector(context).upkeep.prune())
     _begin(context, _projector(context).upkeep.forget_keys())
+    _begin(context, _projector(context).upkeep.forget_sessions())
 
 
 def worker_settings(config: Settings) -> type:

@@ -36,6 +36,7 @@ WORKERS = {
     "likes": ["SELECT"],
     "notifications": ["SELECT", "INSERT"],
     "posts": ["SELECT"],
+    "refresh_tokens": ["DELETE"],
     "subscriptions": ["SELECT"],
 }
 COLUMNS = {
@@ -45,6 +46,7 @@ COLUMNS = {
         ("users", "username", "SELECT"),
         ("posts", "updated_at", "UPDATE"),
         *(("idempotency_key", column, "SELECT") for column in ("sender_id", "key", "expires_at")),
+        *(("refresh_tokens", column, "SELECT") for column in ("id", "expires_at")),
     },
 }
 
@@ -98,7 +100,9 @@ FORBIDDEN = {
     WORKER_ROLE: [
         "SELECT hashed_password FROM users",
         "SELECT email FROM users",
-        "SELECT FROM refresh_tokens",
+        "SELECT token_hash FROM refresh_tokens",
+        "SELECT user_id FROM refresh_tokens",
+        "UPDATE refresh_tokens SET used_at = NULL",
         "SELECT FROM aerich",
         "UPDATE users SET username = 'ada'",
         "UPDATE posts SET title = 'Mine'",
