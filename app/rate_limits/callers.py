@@ -6,6 +6,8 @@ from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
+from app.identity import email_addresses
+
 _LONGEST: Final = 45  # of an IPv6 address with an IPv4 address at its end
 _NETWORK_BITS: Final = 64
 #: What stands for all who are said to come from something that is no address.
@@ -40,5 +42,10 @@ def _address(host: str) -> str | None:
 
 
 def account_of(login: str) -> str:
-    """Return what stands for the account asked for; never the text itself, since people type passwords there."""
-    return blake2b(login.strip().lower().encode("utf-8", "replace"), digest_size=16).hexdigest()
+    """Return what stands for the account asked for; never the text itself, since people type passwords there.
+
+    An e-mail address can be written in many ways, and each of them asks for the same account.
+    """
+    name = login.strip()
+    address = email_addresses.sought(name) if "@" in name else None
+    return blake2b((address or name.lower()).encode("utf-8", "replace"), digest_size=16).hexdigest()
