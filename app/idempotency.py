@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 Fetch: TypeAlias = Callable[..., Awaitable[list[dict[str, Any]]]]
 
+Admit: TypeAlias = Callable[[Fetch], Awaitable[None]]
+
 CHUNK: Final = 10_000
 
 #: Whoever has not signed in. All of them share one set of keys, so theirs must be hard to guess, as a UUID is.
@@ -94,24 +96,30 @@ class FirstAnswer(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once(Generic[T]):
-    """A command to be done once: who sent it under which key, what it asks for, and the type of its answer."""
+    """A command to be done once: who sent it under which key, what it asks for, and the type of its answer.
+
+    `admit` raises when its sender may not be answered any more; a command that is done asks by itself.
+    """
 
     sender_id: UUID
     key: IdempotencyKey
     fingerprint: bytes
     answers: type[T]
+    admit: Admit | None = None
 
     async def recall(self, fetch: Fetch) -> FirstAnswer[T] | None:
         """Return the first answer, None when there is none yet; the first thing that its transaction does.
 
         Until that ends, nobody else does the command. Raises IdempotencyKeyInUse when somebody does, and
-        IdempotencyKeyReused when the key stands for another command.
+        IdempotencyKeyReused when the key stands for another command; and what `admit` does.
         """
         if not (await fetch(_LOCK, self.sender_id, self.key.text))[0]["free"]:
             raise IdempotencyKeyInUse
         found = await fetch(_RECALL, self.sender_id, self.key.text)
         if not found:
             return None
+        if self.admit is not None:
+            await self.admit(fetch)
         if found[0]["fingerprint"] != self.fingerprint:
             raise IdempotencyKeyReused
         answers: Any = self.answers
@@ -129,11 +137,13 @@ class Once(Generic[T]):
         await fetch(_KEEP, self.sender_id, self.key.text, self.fingerprint, answer, changed, self.key.hours)
 
 
-def once(key: IdempotencyKey | None, command: Any, *, by: UUID = ANYONE, answers: type[T]) -> Once[T] | None:
+def once(
+    key: IdempotencyKey | None, command: Any, *, by: UUID = ANYONE, answers: type[T], admit: Admit | None = None
+) -> Once[T] | None:
     """Return the command, a dataclass, as one to be done once; None when it came without a key."""
     if key is None:
         return None
-    return Once(sender_id=by, key=key, fingerprint=_fingerprint(command), answers=answers)
+    return Once(sender_id=by, key=key, fingerprint=_fingerprint(command), answers=answers, admit=admit)
 
 
 async def forget_expired(pool: Pool, *, chunk: int = CHUNK) -> int:
@@ -149,6 +159,7 @@ def _fingerprint(command: Any) -> bytes:
 
     A command stands for a method and a path, and its fields for a body whose fields may come in any order. A password's
     hash does not count, nor does the password: a quick digest of it beside the slow one would be the one to be broken.
+    app.api.auth compares a password that is sent again with the slow one.
     """
     asked = {field.name: getattr(command, field.name) for field in fields(command) if field.compare}
     text = orjson.dumps([type(command).__name__, asked], default=str, option=orjson.OPT_SORT_KEYS)

@@ -16,10 +16,11 @@ from app.api.frame.strict_json import JSON, StrictJsonRoute, media_type, read_js
 from app.api.idempotency_keys import SentKey
 from app.api.schemas import IssuedTokens, OwnAccount, RegisteredAccount
 from app.commands.sessions import Session, begin_session, end_all_sessions, end_session, rotate_session
-from app.commands.users import RegisterUser, find_account, register_user, store_password_hash
+from app.commands.users import Account, RegisterUser, find_account, register_user, store_password_hash
 from app.errors import (
     AccessEnded,
     EmailTaken,
+    IdempotencyKeyReused,
     InvalidCredentials,
     InvalidInput,
     InvalidRefreshToken,
@@ -29,6 +30,7 @@ from app.errors import (
 )
 from app.queries.profiles import GetMe
 from app.security.access_tokens import AccessTokens, Principal
+from app.security.passwords import PasswordHasher
 
 router = APIRouter(prefix="/auth", tags=["auth"], route_class=StrictJsonRoute)
 
@@ -65,15 +67,28 @@ _LOGIN_BODY: Final[dict[str, Any]] = {
     response_model=RegisteredAccount,
     responses=problems(UsernameTaken, EmailTaken),
 )
-async def register(body: Registration, store: Store, passwords: Passwords, key: SentKey) -> Response:
+async def register(request: Request, body: Registration, store: Store, passwords: Passwords, key: SentKey) -> Response:
     """Make an account. Sign in with it next."""
     async with passwords.turn() as turn:
         hashed = await turn.hash(body.password)
     committed = await register_user(
         store, RegisterUser(username=body.username, email=body.email, hashed_password=hashed), key=key
     )
+    if key is not None:
+        account = await find_account(store, body.username)
+        if account is not None and account.hashed_password != hashed:
+            await _require_password(request, passwords, body, account)
     location = {"Location": f"/users/{committed.value.id}/"}
     return command_answer(committed, committed.value, status=201, headers=location)
+
+
+async def _require_password(request: Request, passwords: PasswordHasher, body: Registration, account: Account) -> None:
+    """Raise IdempotencyKeyReused unless what is sent again has the password that the account was made with."""
+    await count_sign_in(request, body.username)  # a guess at a password, as at signing in
+    async with passwords.turn() as turn:
+        right = await turn.verify(body.password, account.hashed_password)
+    if not right:
+        raise IdempotencyKeyReused
 
 
 async def _credentials(request: Request) -> Credentials:

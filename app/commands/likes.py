@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from app.command_store import CommandStore, Committed
-from app.commands.callers import CALLER
+from app.commands.callers import CALLER, admission
 from app.commands.switches import Switch
 from app.errors import PostNotFound
 from app.idempotency import IdempotencyKey, once
@@ -149,7 +149,8 @@ async def toggle_like(
     store: CommandStore, command: ToggleLike, *, key: IdempotencyKey | None = None
 ) -> Committed[bool]:
     """Return whether the user likes the post now. Raises PostNotFound or AccessEnded."""
-    keyed = once(key, command, by=command.user_id, answers=bool)
+    admit = admission(command.user_id, command.token_issued_at)
+    keyed = once(key, command, by=command.user_id, answers=bool, admit=admit)
     return await _SWITCH.turn_over(
         store, command.user_id, command.post_id, issued_at=command.token_issued_at, once=keyed
     )

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from app.command_store import CommandStore, Committed, Transaction
-from app.commands.callers import admit
+from app.commands.callers import admission, admit
 from app.errors import NotificationNotFound
 from app.events import AllNotificationsRead, NotificationRead, NotificationsSent
 from app.idempotency import IdempotencyKey, once
@@ -112,7 +112,9 @@ async def read_notification(
             raise NotificationNotFound
         return ReadState(id=command.notification_id, is_read=True)
 
-    return await store.transact(work, once=once(key, command, by=command.user_id, answers=ReadState))
+    admitted = admission(command.user_id, command.token_issued_at)
+    keyed = once(key, command, by=command.user_id, answers=ReadState, admit=admitted)
+    return await store.transact(work, once=keyed)
 
 
 async def read_all_notifications(
@@ -127,7 +129,9 @@ async def read_all_notifications(
             transaction.record(AllNotificationsRead(subject_id=command.user_id, actor_id=command.user_id))
         return changed
 
-    return await store.transact(work, once=once(key, command, by=command.user_id, answers=int))
+    admitted = admission(command.user_id, command.token_issued_at)
+    keyed = once(key, command, by=command.user_id, answers=int, admit=admitted)
+    return await store.transact(work, once=keyed)
 
 
 async def send_notifications(store: CommandStore, command: SendNotifications) -> Committed[bool]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.command_store import CommandStore, Committed, Transaction
-from app.commands.callers import admit
+from app.commands.callers import admission, admit
 from app.errors import NotTheAuthor, PostNotFound, PreconditionFailed
 from app.events import PostDeleted, PostEdited, PostPublished
 from app.idempotency import IdempotencyKey, once
@@ -103,7 +103,9 @@ async def publish_post(
             updated_at=post.updated_at,
         )
 
-    return await store.transact(work, once=once(key, command, by=command.author_id, answers=WrittenPost))
+    admitted = admission(command.author_id, command.token_issued_at)
+    keyed = once(key, command, by=command.author_id, answers=WrittenPost, admit=admitted)
+    return await store.transact(work, once=keyed)
 
 
 async def edit_post(store: CommandStore, command: EditPost) -> Committed[WrittenPost]:

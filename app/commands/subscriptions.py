@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from app.command_store import CommandStore, Committed
-from app.commands.callers import CALLER
+from app.commands.callers import CALLER, admission
 from app.commands.switches import Switch
 from app.errors import SelfSubscription, UserNotFound
 from app.idempotency import IdempotencyKey, once
@@ -142,7 +142,8 @@ async def toggle_subscription(
     store: CommandStore, command: ToggleSubscription, *, key: IdempotencyKey | None = None
 ) -> Committed[bool]:
     """Return whether the subscriber follows the target now. Raises UserNotFound, SelfSubscription or AccessEnded."""
-    keyed = once(key, command, by=command.subscriber_id, answers=bool)
+    admit = admission(command.subscriber_id, command.token_issued_at)
+    keyed = once(key, command, by=command.subscriber_id, answers=bool, admit=admit)
     return await _SWITCH.turn_over(store, *_two(command), issued_at=command.token_issued_at, once=keyed)
 
 

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from fastapi import FastAPI
 
+from app.commands.activation import DeactivateUser, deactivate_user
 from projections.engine.checkpoint import Connection
 from projections.projector import Projector
 from tests.support.people import PASSWORD, Person, SignUp
@@ -72,6 +73,35 @@ async def test_a_post_sent_again_is_answered_alike_and_done_once(scene: Scene, s
     assert await number_of(sql, "event") == events
 
 
+@pytest.mark.parametrize("path", KEYED)
+@pytest.mark.parametrize("why", ["deactivated", "signed out everywhere"])
+async def test_who_may_not_write_any_more_is_answered_nothing_again(
+    scene: Scene, application: FastAPI, sql: Connection, path: str, why: str
+) -> None:
+    first = await scene.send(path)
+    if why == "deactivated":
+        await deactivate_user(application.state.store, DeactivateUser(login="bob"))
+    else:
+        assert (await scene.bob.post("/auth/logout-all/")).status_code == 204
+    events = await number_of(sql, "event")
+    again = await scene.send(path)
+    other = await scene.bob.post("/posts/", json=POST | {"title": "On looms"}, headers=KEY)
+    assert first.is_success, first.text
+    for answer in (again, other):
+        assert answer.status_code == 401
+        assert answer.json()["type"] == "/problems/access-ended"
+        assert "Consistency-Token" not in answer.headers
+    assert await number_of(sql, "event") == events
+
+
+async def test_who_signed_in_anew_is_answered_as_the_first_time(scene: Scene, api: httpx.AsyncClient) -> None:
+    first = await scene.send("/posts/")
+    await scene.bob.post("/auth/logout-all/")
+    signed_in = await api.post("/auth/login/", json={"username": "bob", "password": PASSWORD})
+    again = await scene.send("/posts/", KEY | {"Authorization": f"Bearer {signed_in.json()['access_token']}"})
+    assert told(again) == told(first)
+
+
 async def test_registering_again_is_answered_alike_and_done_once(api: httpx.AsyncClient, sql: Connection) -> None:
     first, again = [await api.post("/auth/register/", json=EVE, headers=KEY) for _ in range(2)]
     other = await api.post("/auth/register/", json=EVE | {"username": "mallory"}, headers=KEY)
@@ -83,6 +113,22 @@ async def test_registering_again_is_answered_alike_and_done_once(api: httpx.Asyn
     assert await number_of(sql, "users") == 1
     signed_in = await api.post("/auth/login/", json={"username": "eve", "password": PASSWORD})
     assert signed_in.status_code == 200
+
+
+async def test_registering_again_with_another_password_is_refused_and_the_first_holds(
+    api: httpx.AsyncClient, sql: Connection
+) -> None:
+    first = await api.post("/auth/register/", json=EVE, headers=KEY)
+    other = await api.post("/auth/register/", json=EVE | {"password": f"{PASSWORD} "}, headers=KEY)
+    again = await api.post("/auth/register/", json=EVE, headers=KEY)
+    assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")
+    assert "Consistency-Token" not in other.headers
+    assert first.json()["id"] not in other.text
+    assert told(again) == told(first)
+    assert await number_of(sql, "event") == 1
+    for password, status in ((PASSWORD, 200), (f"{PASSWORD} ", 401)):
+        signed_in = await api.post("/auth/login/", json={"username": "eve", "password": password})
+        assert signed_in.status_code == status
 
 
 async def test_a_request_is_the_same_however_it_is_written(scene: Scene) -> None:

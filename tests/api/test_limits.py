@@ -71,6 +71,20 @@ async def test_whoever_writes_too_often_is_refused_and_changes_nothing(limited: 
     assert await sql.fetchval("SELECT count(*) FROM likes") == 0
 
 
+async def test_a_password_guessed_by_registering_again_counts_as_an_attempt_to_sign_in(limited: Limited) -> None:
+    key = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
+    async with limited(login="3/hour") as app, anyone(app) as client:
+        await client.post("/auth/register/", json=account("ada"), headers=key)
+        guesses = [
+            await client.post("/auth/register/", json=account("ada", f"wrong guess {number}"), headers=key)
+            for number in range(3)
+        ]
+        refused = await client.post("/auth/register/", json=account("ada"), headers=key)
+        signing_in = await attempt(client, "ada")
+    assert [answer.status_code for answer in guesses] == [422] * 3
+    assert [answer.status_code for answer in (refused, signing_in)] == [429, 429]
+
+
 async def test_a_new_window_begins_when_the_old_one_is_over(limited: Limited) -> None:
     async with limited(writes="1/second") as app:
         ada = await Person.register(app, "ada")
