@@ -77,6 +77,19 @@ def test_token_is_good_only_as_it_was_signed_though_it_was_seen_before() -> None
             TOKENS.verify(forged)
 
 
+def test_token_is_good_in_one_form_only() -> None:
+    """Whatever its signature's bytes can be written as beside it is no token."""
+    token = TOKENS.issue(ADA)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    others = {token[:-1] + letter for letter in alphabet} - {token}
+    others |= {token + more for more in ("=", "==", "!", " ", "\n", "\xa0", "\x00", ".", ".x")}
+    others |= {f"{token[:-5]}{more}{token[-5:]}" for more in ("=", "!", " ", "\n", "+", "/")}
+    for other in others:
+        with pytest.raises(Unauthenticated, match="not valid"):
+            TOKENS.verify(other)
+    assert TOKENS.verify(token) == ADA
+
+
 @pytest.mark.parametrize(
     "token",
     [
