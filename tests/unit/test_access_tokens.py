@@ -110,7 +110,7 @@ def test_token_is_good_in_one_form_only() -> None:
         pytest.param(signed(claims(sub="ada")), id="subject is no id"),
         pytest.param(signed(claims(name=["ada"])), id="name is no text"),
         pytest.param(TOKENS.issue(ADA)[:-4], id="cut short"),
-        pytest.param(TOKENS.issue(ADA) + "=" * 4096, id="far too long"),
+        pytest.param(signed(claims(name="a" * 2_048)), id="far too long"),
         pytest.param("", id="empty"),
         pytest.param("not a token", id="no token"),
         pytest.param("a.b.c", id="three parts of nothing"),
