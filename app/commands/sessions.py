@@ -38,10 +38,12 @@ _STATE: Final = """
 SELECT
     t.used_at IS NULL AS fresh,
     t.expires_at <= clock_timestamp() AS expired,
-    coalesce(t.used_at + interval '20 seconds' <= clock_timestamp(), false) OR EXISTS (
-        SELECT FROM refresh_tokens successor
-        WHERE successor.family_id = t.family_id
-          AND successor.used_at > t.used_at
+    t.used_at IS NOT NULL AND (
+        t.used_at + interval '20 seconds' <= clock_timestamp() OR EXISTS (
+            SELECT FROM refresh_tokens successor
+            WHERE successor.family_id = t.family_id
+              AND successor.used_at > t.used_at
+        )
     ) AS replayed
 FROM refresh_tokens t
 WHERE t.token_hash = $1
