@@ -170,6 +170,18 @@ async def test_another_command_under_the_same_key_is_refused_and_changes_nothing
     assert await act(scene) == first
 
 
+def test_commands_of_two_kinds_are_two_though_they_say_the_same() -> None:
+    @dataclass(frozen=True)
+    class Muting:
+        user_id: UUID
+
+    muting = once(KEY, Muting(user_id=UUID(int=1)), answers=int)
+    reading = once(KEY, ReadAllNotifications(user_id=UUID(int=1)), answers=int)
+    assert muting is not None
+    assert reading is not None
+    assert muting.fingerprint != reading.fingerprint
+
+
 async def test_another_user_may_have_the_same_key(scene: Scene) -> None:
     answers = [await scene.toggle(by=scene.bob), await scene.toggle(by=scene.ada)]
     assert [answer.value for answer in answers] == [True, True]
