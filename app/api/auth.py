@@ -108,6 +108,8 @@ async def _login_fields(request: Request) -> Any:
     if media_type(request) != _FORM:
         raise UnsupportedMediaType(f"Send the credentials as {JSON} or {_FORM}.")
     form = await request.form(max_files=0, max_fields=10)
+    if len(form.multi_items()) > len(form):
+        raise InvalidInput("Send each field once.")  # RFC 6749, section 3.2
     if form.get("grant_type", "password") != "password":
         raise InvalidInput("Only the grant type `password` is known here.", field="grant_type")
     return {name: value for name, value in form.items() if name not in _UNUSED_FORM_FIELDS}

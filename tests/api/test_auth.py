@@ -102,6 +102,17 @@ async def test_signing_in_works_as_json_and_as_form(
     assert (answer.json()["token_type"], answer.json()["expires_in"]) == ("bearer", 900)
 
 
+@pytest.mark.parametrize("twice", ["username", "password", "grant_type", "scope"])
+async def test_form_with_a_field_sent_twice_is_refused(api: httpx.AsyncClient, signed_up: SignUp, twice: str) -> None:
+    await signed_up("ada")
+    form = {"grant_type": "password", "username": "ada", "password": PASSWORD, "scope": ""}
+
+    answer = await api.post("/auth/login/", data={**form, twice: [form[twice]] * 2})
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "Send each field once."
+
+
 async def test_signing_in_works_with_an_address_longer_than_any_username(api: httpx.AsyncClient) -> None:
     email = f"{'a' * 54}@example.org"
     account = {"username": "ada", "email": email, "password": PASSWORD}
