@@ -202,6 +202,20 @@ async def test_while_the_first_runs_another_is_refused_without_waiting(
     assert await scene.toggle() == liked
 
 
+async def test_while_the_first_runs_another_key_and_another_users_are_free(
+    scene: Scene, blocked: Callable[[], Awaitable[bool]]
+) -> None:
+    another = IdempotencyKey(text="another", hours=24)
+    command = ReadAllNotifications(user_id=scene.bob.id)
+    async with scene.locked_post():
+        first = asyncio.create_task(scene.toggle(by=scene.bob))
+        await until(blocked)
+        assert (await read_all_notifications(scene.blog.store, command, key=another)).value == 1
+        assert (await scene.publish()).value.author_id == scene.ada.id
+    assert (await first).value is True
+    assert await scene.keys() == sorted([KEY.text, KEY.text, another.text])
+
+
 async def test_many_at_once_are_done_once(scene: Scene) -> None:
     answers = await asyncio.gather(*(scene.toggle() for _ in range(20)), return_exceptions=True)
     liked = [answer for answer in answers if not isinstance(answer, IdempotencyKeyInUse)]
