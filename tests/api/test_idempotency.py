@@ -212,6 +212,13 @@ async def test_every_visible_character_may_be_in_a_key(scene: Scene, key: str) -
     assert told(again) == told(first)
 
 
+@pytest.mark.parametrize(("bare", "quoted"), [('a"b\\c', r'"a\"b\\c"'), ("x" + '"' * 254, '"x' + r"\"" * 254 + '"')])
+async def test_a_key_is_the_same_bare_and_quoted(scene: Scene, bare: str, quoted: str) -> None:
+    first, again = [await scene.send("/posts/", {"Idempotency-Key": key}) for key in (bare, quoted)]
+    assert first.status_code == 201
+    assert told(again) == told(first)
+
+
 async def test_the_setting_says_how_long_a_key_counts(scene: Scene, sql: Connection, application: FastAPI) -> None:
     await scene.send("/posts/")
     left = await sql.fetchval("SELECT extract(epoch FROM expires_at - now()) / 3600 FROM idempotency_key")

@@ -63,7 +63,8 @@ async def test_what_was_signed_in_before_stays_ended_when_the_account_is_opened(
 
 async def test_nobody_is_shut_who_is_not_there(blog: Blog) -> None:
     await blog.user("ian")
-    for login in ("nobody", "nobody@example.org", "lan", "\N{KELVIN SIGN}", ""):
+    longer = ("x" * 300, f"{'x' * 300}@example.org")
+    for login in ("nobody", "nobody@example.org", "lan", "\N{KELVIN SIGN}", "", *longer):
         with pytest.raises(UserNotFound):
             await deactivate_user(blog.store, DeactivateUser(login=login))
         with pytest.raises(UserNotFound):
