@@ -23,6 +23,10 @@ WORKER_ROLE: Final = "inkfold_worker"
 #: They belong to the cluster: where a dump is restored, they are to be made first.
 ROLES: Final = (READER_ROLE, COMMAND_ROLE, WORKER_ROLE)
 
+#: Everything is in schema public. By default PostgreSQL looks first into one that bears the name of the account or
+#: role, which may be somebody else's: a worker may make schemas.
+SEARCH_PATH: Final = {"search_path": "public"}
+
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
@@ -174,13 +178,17 @@ def _reading(name: str, config: Settings) -> dict[str, str]:
 
 def _session(name: str, statement_timeout_seconds: float, *, role: str | None) -> dict[str, str]:
     # A role given here is what the session has after each RESET, too.
-    return ({} if role is None else {"role": role}) | {
-        "application_name": name,
-        "TimeZone": "UTC",
-        "jit": "off",
-        "statement_timeout": str(int(statement_timeout_seconds * 1000)),
-        "idle_in_transaction_session_timeout": "10s",
-    }
+    return (
+        SEARCH_PATH
+        | ({} if role is None else {"role": role})
+        | {
+            "application_name": name,
+            "TimeZone": "UTC",
+            "jit": "off",
+            "statement_timeout": str(int(statement_timeout_seconds * 1000)),
+            "idle_in_transaction_session_timeout": "10s",
+        }
+    )
 
 
 def __getattr__(name: str) -> Any:

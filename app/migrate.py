@@ -8,14 +8,15 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import Context
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 from aerich import Command
 from aerich.migrate import Migrate
 
 import migrations
-from app.db import WORKER_ROLE, tortoise_config
+from app.database_rights import give_to_worker, require_rights
+from app.db import SEARCH_PATH, tortoise_config
 from projections.engine.checkpoint import Connection
 from projections.engine.definitions import drop_definitions, install_definitions
 from projections.registry import PROJECTIONS
@@ -25,32 +26,22 @@ _LOCATION = str(Path(migrations.__file__).parent)
 #: aerich takes no lock and its table has no unique key, so one session's lock stands for all of a run.
 _LOCK_KEY = 5_282_261_917_417_373_541
 
-# A rebuild makes a schema of its own. No migration can grant that for good: rights on a database are in no dump of it.
-_GRANT: Final = f"""
-DO $$
-BEGIN
-    IF NOT (
-        has_database_privilege('{WORKER_ROLE}', current_database(), 'CREATE')
-        AND has_database_privilege('{WORKER_ROLE}', current_database(), 'TEMPORARY')
-    ) THEN
-        EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO {WORKER_ROLE}', current_database());
-    END IF;
-END
-$$
-"""
-
 T = TypeVar("T")
 
 
 async def migrate(dsn: str) -> list[str]:
-    """Apply what is missing, waiting for a run elsewhere to end; return the names of what was applied."""
+    """Apply what is missing, waiting for a run elsewhere to end; return the names of what was applied.
+
+    Raises UnreachableError, and changes nothing, where the account or the server won't do.
+    """
     async with _sole_run(dsn) as connection:
         applied = []
-        if await pending_migrations(connection):
+        if pending := await pending_migrations(connection):
+            await require_rights(connection, pending)
             await drop_definitions(connection)
             applied = await _apart(_upgrade(dsn))
-        await install_definitions(connection, PROJECTIONS)
-        await connection.execute(_GRANT)
+        await give_to_worker(connection, [table.name for each in PROJECTIONS for table in each.tables])
+        await install_definitions(connection, PROJECTIONS)  # for whoever owns the read tables
         return applied
 
 
@@ -72,7 +63,7 @@ async def pending_migrations(connection: Connection) -> list[str]:
 
 @asynccontextmanager
 async def _sole_run(dsn: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(dsn)
+    connection = await asyncpg.connect(dsn, server_settings=SEARCH_PATH)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_KEY)
         yield connection

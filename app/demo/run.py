@@ -9,6 +9,7 @@ from typing import Final
 
 import asyncpg
 
+from app.db import SEARCH_PATH
 from app.demo.batch import Ids, Size
 from app.demo.calendar import Calendar
 from app.demo.filling import Filling
@@ -23,7 +24,12 @@ from projections.engine.addition import hold_rebuilds
 _LOCK_KEY: Final = 5_282_261_917_417_373_542
 
 _CLOSE_SECONDS: Final = 10
-_SESSION: Final = {"application_name": "inkfold-demo", "TimeZone": "UTC", "jit": "off", "work_mem": "64MB"}
+_SESSION: Final = SEARCH_PATH | {
+    "application_name": "inkfold-demo",
+    "TimeZone": "UTC",
+    "jit": "off",
+    "work_mem": "64MB",
+}
 
 
 class NotMigratedError(Exception):

@@ -12,7 +12,7 @@ import typer
 
 from app.cache import Cache
 from app.connection_loss import CONNECTION_LOST
-from app.db import connect_building
+from app.db import SEARCH_PATH, connect_building
 from app.reachability import UnreachableError, connect
 from app.redis_client import open_redis
 from app.settings import settings
@@ -103,7 +103,7 @@ async def connected() -> AsyncIterator[Connection]:
     """Yield a connection for single statements; raises UnreachableError."""
     connection = await connect(
         settings().database_url,
-        server_settings={"application_name": "inkfold-projections", "TimeZone": "UTC", "jit": "off"},
+        server_settings=SEARCH_PATH | {"application_name": "inkfold-projections", "TimeZone": "UTC", "jit": "off"},
     )
 
     async def ready() -> "asyncpg.Connection[asyncpg.Record]":
