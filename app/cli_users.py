@@ -78,7 +78,7 @@ async def _store(stack: AsyncExitStack) -> "CommandStore":
     from projections.engine.checkpoint import system_identifier
 
     config = settings()
-    async with connected() as connection:
+    async with connected(role=None) as connection:  # only who migrates sees what was migrated
         if await pending_migrations(connection):
             leave("This database is not up to date. Run `inkfold migrate` first.")
         cluster = await system_identifier(connection)

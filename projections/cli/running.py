@@ -12,7 +12,7 @@ import typer
 
 from app.cache import Cache
 from app.connection_loss import CONNECTION_LOST
-from app.db import SEARCH_PATH, connect_building
+from app.db import SEARCH_PATH, WORKER_ROLE, connect_building
 from app.reachability import UnreachableError, connect
 from app.redis_client import open_redis
 from app.settings import settings
@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 INTERRUPTED: Final = 130
 _REDIS_SECONDS: Final = 1.0
+_TAKE_ON: Final = "SELECT set_config('role', rolname, false) FROM pg_roles WHERE rolname = $1"
 
 #: What says by itself what happened and what to do.
 _SPEAKING: Final[tuple[type[Exception], ...]] = (
@@ -51,7 +52,7 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     ),
     (
         asyncpg.InsufficientPrivilegeError,
-        "The account of DATABASE_URL may not do this: {said}. It must own the tables.",
+        "The account of DATABASE_URL may not do this: {said}. Take the one that migrates.",
     ),
     (
         asyncpg.TooManyConnectionsError,
@@ -99,8 +100,12 @@ def print_json(value: Any) -> None:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[Connection]:
-    """Yield a connection for single statements; raises UnreachableError."""
+async def connected(*, role: str | None = WORKER_ROLE) -> AsyncIterator[Connection]:
+    """Yield a connection for single statements; raises UnreachableError.
+
+    What a worker may do is enough for all that is done to projections, so its account will do, too. Before the
+    migration that makes the role, there is none to take on.
+    """
     connection = await connect(
         settings().database_url,
         server_settings=SEARCH_PATH | {"application_name": "inkfold-projections", "TimeZone": "UTC", "jit": "off"},
@@ -110,6 +115,7 @@ async def connected() -> AsyncIterator[Connection]:
         return connection
 
     async with opened(ready):
+        await connection.execute(_TAKE_ON, role)
         yield connection
 
 

@@ -1,6 +1,9 @@
 """The accounts that compose gives the API and the worker: with them all of it works, and nothing besides."""
 
+import asyncio
+import os
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -160,6 +163,28 @@ async def test_api_and_worker_do_all_they_do_with_their_accounts(login: Login, s
         assert await sql.fetchval("SELECT count(*) FROM read_post") == 0
         for person in (ada, bob):
             await person.aclose()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status", "rebuild --all --dry-run", "rebuild --discard", "pause posts", "resume posts", "parked list", "prune"],
+)
+async def test_projections_are_looked_after_with_the_workers_account(
+    login: Login,
+    sql: Connection,  # noqa: ARG001 - emptied first
+    command: str,
+) -> None:
+    own = login(WORKER)
+    environment = os.environ | {
+        "DATABASE_URL": own.database_url,
+        "REDIS_URL": own.redis_url,
+        "SECRET_KEY": own.secret_key.get_secret_value(),
+    }
+    program = [sys.executable, "-m", "app.cli", "projections", *command.split()]
+    done = await asyncio.to_thread(
+        subprocess.run, program, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 async def test_a_worker_may_end_a_session_of_another_that_hangs(login: Login, sql: Connection) -> None:

@@ -83,7 +83,8 @@ async def test_an_account_without_the_rights_is_told(
         await people.sql.execute("DROP ROLE stranger")
     assert (said.code, said.out) == (1, "")
     assert said.err == (
-        "The account of DATABASE_URL may not do this: permission denied for table checkpoint. It must own the tables.\n"
+        'The account of DATABASE_URL may not do this: permission denied to set role "inkfold_worker". '
+        "Take the one that migrates.\n"
     )
 
 
