@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from tortoise.queryset import QuerySet
+
 from app.command_store import CommandStore, Committed, Transaction
 from app.commands.callers import admission, admit
 from app.errors import NotTheAuthor, PostNotFound, PreconditionFailed
@@ -26,7 +28,7 @@ SET title = coalesce($2, title),
     content = coalesce($3, content),
     version = version + 1,
     updated_at = greatest(clock_timestamp(), updated_at)
-WHERE id = $1
+WHERE id = $1 AND author_id = $4
 RETURNING title, content, version, created_at, updated_at
 """
 
@@ -113,7 +115,8 @@ async def edit_post(store: CommandStore, command: EditPost) -> Committed[Written
 
     async def work(transaction: Transaction) -> WrittenPost:
         await _lock_own_post(transaction, command)
-        row = (await transaction.fetch(_EDIT, command.post_id, command.title, command.content))[0]
+        own = (command.post_id, command.title, command.content, command.author_id)
+        row = (await transaction.fetch(_EDIT, *own))[0]
         transaction.record(PostEdited(subject_id=command.post_id, actor_id=command.author_id))
         return WrittenPost(id=command.post_id, author_id=command.author_id, **row)
 
@@ -127,24 +130,28 @@ async def delete_post(store: CommandStore, command: DeletePost) -> Committed[Non
         await _lock_own_post(transaction, command)
         # Locked, the post takes no new like: what is counted here is what goes.
         likes = (await transaction.fetch(_DELETE_LIKES, command.post_id))[0]["likes"]
-        await Post.filter(id=command.post_id).using_db(transaction.connection).delete()
+        await _own(command).using_db(transaction.connection).delete()
         transaction.record(PostDeleted(subject_id=command.post_id, actor_id=command.author_id, likes=likes))
 
     return await store.transact(work)
 
 
 async def _lock_own_post(transaction: Transaction, command: EditPost | DeletePost) -> None:
+    """Lock the post if it is the author's; nobody else's request locks it or waits for who has."""
     await admit(transaction, command.author_id, command.token_issued_at)
     post = (
-        await Post.filter(id=command.post_id)
+        await _own(command)
         .using_db(transaction.connection)
         .select_for_update(no_key=isinstance(command, EditPost))  # an edit leaves room for likes meanwhile
-        .only("id", "author_id", "version")
+        .only("id", "version")
         .first()
     )
     if post is None:
-        raise PostNotFound
-    if post.author_id != command.author_id:
-        raise NotTheAuthor
+        others = await Post.filter(id=command.post_id).using_db(transaction.connection).exists()
+        raise NotTheAuthor if others else PostNotFound
     if command.expected_versions is not None and post.version not in command.expected_versions:
         raise PreconditionFailed
+
+
+def _own(command: EditPost | DeletePost) -> QuerySet[Post]:
+    return Post.filter(id=command.post_id, author_id=command.author_id)

@@ -108,6 +108,17 @@ async def test_only_the_author_edits_or_deletes(blog: Blog) -> None:
     assert await happened(blog.sql) == before
 
 
+async def test_a_strangers_request_waits_for_no_lock_on_the_post(blog: Blog) -> None:
+    ada, bob = await blog.users(2)
+    post = await blog.post(ada)
+    async with blog.sql.transaction():
+        await blog.sql.execute("SELECT FROM posts WHERE id = $1 FOR UPDATE", post.id)
+        with pytest.raises(NotTheAuthor):
+            await edit_post(blog.store, EditPost(post_id=post.id, author_id=bob.id, title="Mine", content=None))
+        with pytest.raises(NotTheAuthor):
+            await delete_post(blog.store, DeletePost(post_id=post.id, author_id=bob.id))
+
+
 async def test_a_deleted_post_takes_everything_along_and_says_how_many_likes(blog: Blog) -> None:
     ada, bob = await blog.users(2)
     await blog.subscribe(bob, ada)
