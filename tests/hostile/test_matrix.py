@@ -7,9 +7,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from passlib.hash import argon2
+from starlette.routing import Route
 
+from app.api.docs import ASSETS
 from app.commands.users import RegisteredUser
 from app.security.access_tokens import Principal
+from projections.engine.checkpoint import Connection
 from projections.projector import Projector
 from tests.api.test_bad_input import everything
 from tests.hostile.routes import CALLERS, ROWS, Row
@@ -18,6 +21,19 @@ from tests.support.people import PASSWORD
 
 _HASHED: Final = argon2.using(type="ID", memory_cost=19_456, time_cost=2, parallelism=1).hash(PASSWORD)
 _SET_PASSWORD: Final = "UPDATE users SET hashed_password = $2 WHERE id = $1"
+#: Whose a row is.
+OWNED: Final = {
+    "users": "id",
+    "posts": "author_id",
+    "likes": "user_id",
+    "subscriptions": "subscriber_id",
+    "notifications": "user_id",
+    "refresh_tokens": "user_id",
+}
+#: Who sends one of these is no stranger.
+PROVES_TO_BE_OWNER: Final = {"refresh_token", "password"}
+#: Answers the same to everyone: where things are, and the pages about the API.
+PAGES: Final = {"GET /", "GET /openapi.json", "GET /docs", "GET /docs/oauth2-redirect", "GET /redoc"}
 _DEACTIVATE: Final = "UPDATE users SET is_active = false WHERE id = $1"
 
 
@@ -40,6 +56,7 @@ async def scene(blog: Blog, application: FastAPI, projector: Projector) -> Scene
     owner, stranger, author = await blog.user("owner"), await blog.user("stranger"), await blog.user("author")
     await blog.sql.execute(_SET_PASSWORD, owner.id, _HASHED)
     post = await blog.post(owner)
+    await blog.like(post, owner)
     await blog.subscribe(owner, author)
     news = await blog.post(author, "News for the owner alone")
     await blog.announce()
@@ -94,6 +111,31 @@ async def test_everyone_is_answered_as_the_table_says_and_who_is_refused_changes
         assert scene.owner.email not in answer.text
 
 
+async def things_of(owner: RegisteredUser, sql: Connection) -> dict[str, list[str]]:
+    """Return the rows that only the owner may change."""
+    rows = "SELECT t::text FROM {} t WHERE {} = $1 ORDER BY 1"
+    return {
+        table: [row[0] for row in await sql.fetch(rows.format(table, whose), owner.id)]
+        for table, whose in OWNED.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, id=row.name) for row in ROWS if not PROVES_TO_BE_OWNER & set(row.body)]
+)
+async def test_nothing_that_a_stranger_may_do_changes_what_is_the_owners(
+    row: Row, scene: Scene, blog: Blog, api: httpx.AsyncClient
+) -> None:
+    login = {"username": scene.owner.username, "password": PASSWORD}
+    assert (await api.post("/auth/login/", json=login)).status_code == 200
+    before = await things_of(scene.owner, blog.sql)
+    assert all(before.values())
+
+    assert (await call(api, scene, row, "stranger")).status_code == row.stranger
+
+    assert await things_of(scene.owner, blog.sql) == before
+
+
 @pytest.mark.parametrize("path", ["/auth/me/", "/feed/", "/notifications/?status=all", "/users/subscriptions/"])
 async def test_personal_screens_show_a_stranger_nothing_of_the_owner(
     scene: Scene, api: httpx.AsyncClient, path: str
@@ -118,6 +160,19 @@ def described(application: FastAPI) -> set[str]:
 
 async def test_every_route_has_a_row(application: FastAPI) -> None:
     assert described(application) - {row.name for row in ROWS} == set()
+
+
+async def test_every_route_that_is_served_is_described_but_pages(application: FastAPI) -> None:
+    served = {
+        f"{method} {route.path}"
+        for route in application.routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+    assert served - described(application) == PAGES
+    mounted = [route for route in application.routes if not isinstance(route, Route)]
+    assert [getattr(route, "path", "") for route in mounted] == [ASSETS]
 
 
 async def test_34_routes_are_tried_by_4_callers(application: FastAPI) -> None:
