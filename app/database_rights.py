@@ -60,6 +60,36 @@ WHERE c.oid = ANY (SELECT to_regclass(name) FROM unnest($1::text[]) AS name)
 """
 
 
+# Looked for while only PostgreSQL's own functions and operators can be meant. What a worker makes for its session is
+# in the session's own schema.
+_PLANTED: Final = f"""
+SELECT 'function ' || p.oid::regprocedure
+FROM pg_proc p
+JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.proowner = to_regrole('{WORKER_ROLE}')
+  AND n.nspname !~ '^pg_temp_'
+UNION ALL
+SELECT 'operator ' || o.oid::regoperator
+FROM pg_operator o
+WHERE o.oprowner = to_regrole('{WORKER_ROLE}')
+"""
+
+
+async def require_nothing_planted(connection: Connection) -> None:
+    """Raise UnreachableError where the worker's account has made what the owner's statements might call unawares.
+
+    A worker may make things in schema public, and PostgreSQL calls a function or operator there rather than its own
+    where the types fit better. A migration would call it as the owner.
+    """
+    async with connection.transaction():
+        await connection.execute("SET LOCAL search_path = pg_catalog")
+        if planted := [row[0] for row in await connection.fetch(_PLANTED)]:
+            raise UnreachableError(
+                f"The role {WORKER_ROLE} has made what no worker makes, and migrating might run it as the owner: "
+                f"{', '.join(planted)}. Find out who has the worker's password, drop these, then migrate again."
+            )
+
+
 async def require_rights(connection: Connection, pending: Iterable[str]) -> None:
     """Raise UnreachableError, saying what to have an administrator run, where these migrations could not be applied."""
     account = await connection.fetchrow(_ACCOUNT)

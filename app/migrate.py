@@ -15,7 +15,7 @@ from aerich import Command
 from aerich.migrate import Migrate
 
 import migrations
-from app.database_rights import give_to_worker, require_rights
+from app.database_rights import give_to_worker, require_nothing_planted, require_rights
 from app.db import SEARCH_PATH, tortoise_config
 from projections.engine.checkpoint import Connection
 from projections.engine.definitions import drop_definitions, install_definitions
@@ -35,6 +35,7 @@ async def migrate(dsn: str) -> list[str]:
     Raises UnreachableError, and changes nothing, where the account or the server won't do.
     """
     async with _sole_run(dsn) as connection:
+        await require_nothing_planted(connection)
         applied = []
         if pending := await pending_migrations(connection):
             await require_rights(connection, pending)

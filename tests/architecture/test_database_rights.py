@@ -180,6 +180,33 @@ async def test_a_server_that_is_too_old_is_told_so(
     assert "is too old: 99 or later is needed." in await refusal(url)
 
 
+@pytest.mark.parametrize(
+    ("planted", "named"),
+    [
+        (
+            "CREATE FUNCTION public.has_database_privilege(name, name, text) RETURNS bool LANGUAGE sql RETURN true",
+            "function public.has_database_privilege(name,name,text)",
+        ),
+        (
+            "CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = text, FUNCTION = texteq)",
+            "operator public.=(text,text)",
+        ),
+    ],
+    ids=["function", "operator"],
+)
+async def test_what_the_workers_account_has_planted_is_told_and_not_run_by_the_owner(
+    admin: Connection, cluster: EmbeddedPostgres, planted: str, named: str
+) -> None:
+    _, url = await database(admin, cluster)
+    await migrate(url)
+    connection = await asyncpg.connect(url, server_settings={"role": WORKER_ROLE})
+    await connection.execute("CREATE FUNCTION pg_temp.own() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    assert await migrate(url) == []
+    await connection.execute(planted)
+    assert f"might run it as the owner: {named}." in await refusal(url)
+    await connection.close()
+
+
 @pytest.mark.parametrize("name", ["the account", COMMAND_ROLE, READER_ROLE, WORKER_ROLE])
 async def test_a_schema_that_bears_a_name_of_ours_is_never_looked_into(
     admin: Connection, cluster: EmbeddedPostgres, config: Settings, name: str
