@@ -24,7 +24,8 @@ from app.settings import Settings
 from projections.engine.checkpoint import Connection
 from projections.projector import Projector
 from tests.support.compose import GIVEN, SERVICES, file_of, filled
-from tests.support.people import Person
+from tests.support.limited_api import client_from, limited_api
+from tests.support.people import PASSWORD, Person
 from tests.support.running_worker import running_worker
 from tests.support.waiting import until
 
@@ -150,6 +151,31 @@ async def test_all_that_api_and_worker_do_is_allowed(
         for person in (ada, bob):
             await person.aclose()
     assert await sql.fetchval("SELECT like_count FROM read_post") == 1
+    assert await guarded.refusals() == []
+
+
+async def test_all_that_rate_limits_do_is_allowed(guarded: Guarded, config: Settings, sql: Connection) -> None:
+    del sql  # emptied
+    async with guarded.client("examiner") as examiner:
+        await examiner.flushall()
+        await examiner.acl_log_reset()
+        kept_by_us = config.model_copy(update={"redis_url": guarded.url("api")})
+        rates = dict.fromkeys(("register", "login", "login_address", "writes", "reads"), "9/minute")
+        async with limited_api(kept_by_us, **rates) as app, client_from(app, "203.0.113.7") as client:
+            for _ in range(9):
+                assert (await client.get("/posts/")).status_code == 200
+            account = {"username": "ada", "email": "ada@example.org", "password": PASSWORD}
+            assert (await client.post("/auth/register/", json=account)).status_code == 201
+            signed_in = (await client.post("/auth/login/", json={"username": "ada", "password": PASSWORD})).json()
+            client.headers["Authorization"] = f"Bearer {signed_in['access_token']}"
+            for _ in range(9):
+                assert (await client.post("/notifications/read-all/")).status_code == 200
+
+            async def counted() -> bool:
+                counts = [str(key) for key in await examiner.keys("inkfold:limit*")]
+                return all(any(kind in key for key in counts) for kind in ("register", "login", "write", "read"))
+
+            await until(counted)
     assert await guarded.refusals() == []
 
 
