@@ -26,6 +26,7 @@ from tests.conftest import Servers
 from tests.support.compose import GIVEN, SERVICES, file_of, filled
 from tests.support.people import Person
 from tests.support.projection_spec import differences
+from tests.support.waiting import until
 
 API, WORKER = "inkfold_api_login", "inkfold_worker_login"
 LOGINS = {"api": API, "worker": WORKER}
@@ -105,6 +106,28 @@ async def test_accounts_can_be_made_again_and_again(make_accounts: Run, sql: Con
     stored = {row["rolname"]: row["rolpassword"] for row in await sql.fetch(passwords, [API, WORKER])}
     assert stored.keys() == {API, WORKER}
     assert all(password.startswith("SCRAM-SHA-256$") for password in stored.values())
+
+
+async def test_no_other_session_sees_a_password_being_set(
+    make_accounts: Run, sql: Connection, config: Settings
+) -> None:
+    assert make_accounts().returncode == 0
+    held = await asyncpg.connect(config.database_url)
+    transaction = held.transaction()
+    await transaction.start()
+    await held.execute(f"ALTER ROLE {API} CONNECTION LIMIT 50")
+    again = asyncio.create_task(asyncio.to_thread(make_accounts))
+
+    async def waits() -> bool:
+        return bool(await sql.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+    await until(waits)
+    shown = await sql.fetchval("SELECT string_agg(query, ' ') FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    await transaction.rollback()
+    await held.close()
+    await again
+    assert "CONNECTION LIMIT" in shown
+    assert GIVEN not in shown
 
 
 async def test_a_missing_password_makes_no_account(make_accounts: Run, sql: Connection) -> None:
