@@ -1,5 +1,6 @@
-"""How a connection that is gone, or can't be had, is known. All sides agree on it here."""
+"""How a connection that is gone, or can't be had, is known, and how one is closed. All sides agree on it here."""
 
+import contextlib
 import select
 from typing import Any, Final
 
@@ -32,3 +33,15 @@ def ended_while_idle(connection: Any) -> bool:
     unread = select.poll()
     unread.register(connection._transport.get_extra_info("socket"), select.POLLIN)  # noqa: SLF001 - no other way there
     return bool(unread.poll(0))
+
+
+class ReplaceableConnection(asyncpg.Connection):
+    """One of a pool that may be told to have new ones: closing it is fine, too, when nobody is at the other end.
+
+    Such a pool leaves the closing of the old ones to tasks that nobody waits for, and what they fail with to the log.
+    """
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's signature
+        """Say goodbye, if there is anybody to say it to; either way, it is closed."""
+        with contextlib.suppress(ConnectionError):
+            await super().close(timeout=timeout)

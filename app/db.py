@@ -11,6 +11,7 @@ import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.context import TortoiseContext, _current_context
 
+from app.connection_loss import ReplaceableConnection
 from app.dsn import connection_parts
 from app.settings import Settings, settings
 
@@ -40,6 +41,7 @@ def tortoise_config(
     credentials = connection_parts(dsn) | {
         "minsize": 1,
         "maxsize": pool_size,
+        "connection_class": ReplaceableConnection,
         "reset": _leave,  # commands take locks and settings for a transaction only
         "server_settings": _session("inkfold-commands", statement_timeout_seconds, role=role),
     }
@@ -96,6 +98,7 @@ async def open_query_pool(config: Settings, *, init: Any = None) -> Pool:
         min_size=1,
         max_size=config.query_pool_size,
         init=init,
+        connection_class=ReplaceableConnection,
         server_settings=_reading("inkfold-queries", config),
     )
 
@@ -106,13 +109,20 @@ async def open_replica_pool(config: Settings, url: str) -> Pool:
         url,
         min_size=0,
         max_size=config.query_pool_size,
+        connection_class=ReplaceableConnection,
         server_settings=_reading("inkfold-queries", config),
     )
 
 
 async def open_watch_pool(config: Settings, url: str) -> Pool:
     """Open a single connection like those of queries, for looking how far a server has come; when it is used."""
-    return await asyncpg.create_pool(url, min_size=0, max_size=1, server_settings=_reading("inkfold-watch", config))
+    return await asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=1,
+        connection_class=ReplaceableConnection,
+        server_settings=_reading("inkfold-watch", config),
+    )
 
 
 async def open_worker_pool(config: Settings) -> Pool:
