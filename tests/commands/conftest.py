@@ -10,7 +10,7 @@ from app.settings import Settings
 from projections.engine.checkpoint import Connection
 from projections.projector import Projector
 from tests.support.blog import Blog, happened
-from tests.support.cutting_proxy import CuttingProxy, cutting_proxy
+from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 
 #: The sessions of commands, as a FROM clause.
 COMMANDS = "FROM pg_stat_activity WHERE application_name = 'inkfold-commands' AND datname = current_database()"
@@ -52,13 +52,13 @@ async def make_store(projector: Projector, config: Settings) -> AsyncIterator[Ma
 
 
 @pytest.fixture
-async def proxy(config: Settings) -> AsyncIterator[CuttingProxy]:
-    async with cutting_proxy(config.database_url) as proxy:
+async def proxy(config: Settings) -> AsyncIterator[TcpProxy]:
+    async with tcp_proxy(config.database_url) as proxy:
         yield proxy
 
 
 @pytest.fixture
-async def far(proxy: CuttingProxy, config: Settings, projector: Projector) -> AsyncIterator[CommandStore]:
+async def far(proxy: TcpProxy, config: Settings, projector: Projector) -> AsyncIterator[CommandStore]:
     """A store that reaches PostgreSQL through the proxy."""
     models = await open_commands(config.model_copy(update={"database_url": proxy.url, "command_pool_size": 1}))
     yield CommandStore(

@@ -9,7 +9,7 @@ from app.commands.likes import LikePost, ToggleLike, UnlikePost, like_post, togg
 from app.errors import OutcomeUnknown
 from projections.projector import Projector
 from tests.support.blog import Blog, happened
-from tests.support.cutting_proxy import CuttingProxy
+from tests.support.tcp_proxy import EXECUTE, TcpProxy, Then
 
 _CUT_ONCE = """
 CREATE SEQUENCE commits;
@@ -47,40 +47,40 @@ async def test_a_session_ended_before_its_commit_is_made_up_for(blog: Blog, comm
 # Each sends its statement through the proxy once before: what is lost next is the answer to it, not to its preparation.
 
 
-async def test_a_like_whose_answer_got_lost_is_given_once(blog: Blog, far: CommandStore, proxy: CuttingProxy) -> None:
+async def test_a_like_whose_answer_got_lost_is_given_once(blog: Blog, far: CommandStore, proxy: TcpProxy) -> None:
     ada = await blog.user()
     post = await blog.post(ada)
     like = LikePost(post_id=post.id, user_id=ada.id)
     await like_post(far, like)
     await blog.unlike(post, ada)
-    proxy.armed = True
+    lost = proxy.trap(EXECUTE, Then.CUT_AFTER)
     assert await like_post(far, like) == Committed(value=True, token=None)
-    assert proxy.cuts == 1
+    assert lost.sprung.is_set()
     assert await likes(blog) == {"PostLiked": 2, "PostUnliked": 1}
 
 
 async def test_a_like_is_taken_back_once_though_the_answer_got_lost(
-    blog: Blog, far: CommandStore, proxy: CuttingProxy
+    blog: Blog, far: CommandStore, proxy: TcpProxy
 ) -> None:
     ada = await blog.user()
     post = await blog.post(ada)
     unlike = UnlikePost(post_id=post.id, user_id=ada.id)
     await unlike_post(far, unlike)
     await blog.like(post, ada)
-    proxy.armed = True
+    lost = proxy.trap(EXECUTE, Then.CUT_AFTER)
     assert await unlike_post(far, unlike) == Committed(value=False, token=None)
-    assert proxy.cuts == 1
+    assert lost.sprung.is_set()
     assert await likes(blog) == {"PostLiked": 1, "PostUnliked": 1}
 
 
 async def test_a_toggle_whose_answer_got_lost_has_an_unknown_outcome(
-    blog: Blog, far: CommandStore, proxy: CuttingProxy
+    blog: Blog, far: CommandStore, proxy: TcpProxy
 ) -> None:
     ada = await blog.user()
     post = await blog.post(ada)
     toggle = ToggleLike(post_id=post.id, user_id=ada.id)
     assert (await toggle_like(far, toggle)).value is True
-    proxy.armed = True
+    proxy.trap(EXECUTE, Then.CUT_AFTER)
     with pytest.raises(OutcomeUnknown):
         await toggle_like(far, toggle)
     assert await likes(blog) == {"PostLiked": 1, "PostUnliked": 1}
@@ -88,7 +88,7 @@ async def test_a_toggle_whose_answer_got_lost_has_an_unknown_outcome(
 
 
 async def test_whoever_lost_an_answer_reads_what_came_of_it(
-    blog: Blog, far: CommandStore, proxy: CuttingProxy, projector: Projector
+    blog: Blog, far: CommandStore, proxy: TcpProxy, projector: Projector
 ) -> None:
     ada = await blog.user()
     post = await blog.post(ada)
@@ -97,6 +97,6 @@ async def test_whoever_lost_an_answer_reads_what_came_of_it(
     await blog.unlike(post, ada)
     await projector.redis.set("inkfold:tokens:since", 1)
     assert (await projector.cache.recall_tokens(ada.id)).trusted
-    proxy.armed = True
+    proxy.trap(EXECUTE, Then.CUT_AFTER)
     assert (await like_post(far, like)).token is None
     assert not (await projector.cache.recall_tokens(ada.id)).trusted

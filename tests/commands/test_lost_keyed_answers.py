@@ -13,7 +13,7 @@ from app.idempotency import IdempotencyKey
 from projections.projector import Projector
 from tests.commands.conftest import titles
 from tests.support.blog import Blog, happened
-from tests.support.cutting_proxy import CuttingProxy
+from tests.support.tcp_proxy import COMMIT, TcpProxy, Then
 from tests.support.waiting import until
 
 KEY = IdempotencyKey(text="8e03978e-40d5-43dd-bc93-6894a57f9324", hours=24)
@@ -32,12 +32,12 @@ async def events(blog: Blog) -> list[str]:
 
 
 async def test_a_post_whose_commit_went_unanswered_is_published_once(
-    blog: Blog, far: CommandStore, proxy: CuttingProxy
+    blog: Blog, far: CommandStore, proxy: TcpProxy
 ) -> None:
     command = PublishPost(author_id=(await blog.user()).id, title="Once", content="Text.")
-    proxy.mark, proxy.armed = b"COMMIT\0", True
+    commit = proxy.trap(COMMIT, Then.CUT_AFTER)
     published = await publish_post(far, command, key=KEY)
-    assert proxy.cuts == 1
+    assert commit.sprung.is_set()
     assert (await events(blog)).count("PostPublished") == 1
     token = await blog.sql.fetchval("SELECT tx::text FROM event WHERE subject_id = $1", published.value.id)
     assert published.token == token
@@ -45,13 +45,13 @@ async def test_a_post_whose_commit_went_unanswered_is_published_once(
 
 
 async def test_a_toggle_whose_commit_went_unanswered_is_turned_once(
-    blog: Blog, far: CommandStore, proxy: CuttingProxy
+    blog: Blog, far: CommandStore, proxy: TcpProxy
 ) -> None:
     ada = await blog.user()
     toggle = ToggleLike(post_id=(await blog.post(ada)).id, user_id=ada.id)
-    proxy.mark, proxy.armed = b"COMMIT\0", True
+    commit = proxy.trap(COMMIT, Then.CUT_AFTER)
     assert (await toggle_like(far, toggle, key=KEY)).value is True
-    assert proxy.cuts == 1
+    assert commit.sprung.is_set()
     assert (await events(blog)).count("PostLiked") == 1
 
 
@@ -70,7 +70,7 @@ async def test_what_never_was_committed_is_done_when_it_is_sent_again(blog: Blog
 
 
 async def test_while_postgresql_still_works_for_whoever_was_cut_off_the_outcome_is_unknown(
-    blog: Blog, far: CommandStore, proxy: CuttingProxy, projector: Projector
+    blog: Blog, far: CommandStore, proxy: TcpProxy, projector: Projector
 ) -> None:
     async def blocked() -> bool:
         return bool(await projector.pool.fetchval(_BLOCKED))
@@ -82,7 +82,7 @@ async def test_while_postgresql_still_works_for_whoever_was_cut_off_the_outcome_
         await blog.sql.execute("SELECT FROM posts WHERE id = $1 FOR UPDATE", post.id)
         liking = asyncio.create_task(toggle_like(far, toggle, key=KEY))
         await until(blocked)
-        proxy.cut()
+        proxy.cut_all()
         with pytest.raises(OutcomeUnknown, match="same Idempotency-Key"):
             await liking
 
