@@ -72,7 +72,7 @@ async def get_post(
     reads: Reads,
     viewer_id: ViewerId,
     _if_none_match: Annotated[  # app.api.frame.representations looks at it
-        list[str] | None,
+        str | None,
         Header(
             alias="If-None-Match", description="ETags that you have; if the post has one of them, the answer is 304"
         ),

@@ -189,6 +189,11 @@ def test_limited_operations_describe_429_and_how_one_stands(operations: list[Ope
             assert all(standing <= set(answer["headers"]) for answer in answers), name
 
 
+def test_if_none_match_is_described_as_the_text_that_it_may_be(operations: list[Operation]) -> None:
+    parameters = {parameter["name"]: parameter for parameter in dict(operations)["GET /posts/{post_id}/"]["parameters"]}
+    assert {kind["type"] for kind in parameters["If-None-Match"]["schema"]["anyOf"]} == {"string", "null"}
+
+
 def test_the_rules_of_a_body_are_described(description: dict[str, Any]) -> None:
     fields = description["components"]["schemas"]["Registration"]["properties"]
     assert {"minLength": 3, "maxLength": 32}.items() <= fields["username"].items()
