@@ -21,16 +21,26 @@ class Person(httpx.AsyncClient):
     async def register(cls, app: FastAPI, username: str) -> Self:
         """Register a person by that name and sign in."""
         person = cls(transport=httpx.ASGITransport(app=app), base_url="http://inkfold.test")
-        account = {"username": username, "email": f"{username}@example.org", "password": PASSWORD}
-        registered = await person.post("/auth/register/", json=account)
-        assert registered.status_code == 201, registered.text
-        tokens = await person.post("/auth/login/", json={"username": username, "password": PASSWORD})
-        assert tokens.status_code == 200, tokens.text
-        person.id = UUID(registered.json()["id"])
-        person.username = username
-        person.refresh_token = tokens.json()["refresh_token"]
-        person.headers["Authorization"] = f"Bearer {tokens.json()['access_token']}"
+        await person.sign_up(username)
         return person
+
+    async def sign_up(self, username: str) -> None:
+        """Register by that name and sign in."""
+        account = {"username": username, "email": f"{username}@example.org", "password": PASSWORD}
+        registered = await self.post("/auth/register/", json=account)
+        assert registered.status_code == 201, registered.text
+        self.id = UUID(registered.json()["id"])
+        self.username = username
+        tokens = await self.sign_in()
+        self.refresh_token = tokens["refresh_token"]
+        self.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+
+    async def sign_in(self) -> dict[str, str]:
+        """Begin a session and return its tokens."""
+        answer = await self.post("/auth/login/", json={"username": self.username, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        tokens: dict[str, str] = answer.json()
+        return tokens
 
     async def publish(self, title: str = "A title", content: str = "Some content.") -> UUID:
         """Publish a post and return its id."""
