@@ -21,6 +21,8 @@ from schemathesis.schemas import BaseSchema
 UNLIMITED: Final = tuple(f"RATE_LIMIT_{name}" for name in ("LOGIN", "LOGIN_ADDRESS", "REGISTER", "WRITES", "READS"))
 
 _DOCUMENT: Final = "/openapi.json"
+#: A made-up Consistency-Token is waited for, and on a busy machine more than once.
+_PATIENCE_SECONDS: Final = 30
 _REDIRECTED: Final = 300
 _REJECTED: Final = ["400", "401", "403", "404", "405", "406", "409", "412", "413", "414", "415", "422", "428", "431"]
 
@@ -67,6 +69,7 @@ class Effort:
             "seed": self.seed,
             "suppress-health-check": ["all"],
             "cache": {"enabled": False},
+            "request-timeout": _PATIENCE_SECONDS,
             "auth": {"auto-signup": False},
             "checks": _CHECKS,
             "operations": _EXCEPTIONS

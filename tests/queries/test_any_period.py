@@ -15,8 +15,8 @@ from app.queries.reader import Reader
 from tests.queries.test_like_statistics import assert_counts
 from tests.support.read_rows import Given, ReadRows
 
-#: Clocks that are turned by an hour or half an hour, in spring, in autumn, over midnight, or for a month of fasting;
-#: and offsets of half and of three quarters of an hour, with and without that.
+#: Clocks that are turned by an hour or half an hour, in spring, in autumn, over midnight, for a month of fasting, or by
+#: a whole day that is left out; and offsets of half and of three quarters of an hour, with and without that.
 ZONES = (
     "UTC",
     "Africa/Casablanca",
@@ -29,11 +29,13 @@ ZONES = (
     "Australia/Eucla",
     "Australia/Lord_Howe",
     "Europe/Berlin",
+    "Pacific/Apia",
     "Pacific/Chatham",
     "Pacific/Kiritimati",
     "Pacific/Pago_Pago",
 )
 YEARS = (2024, 2025)
+EARLIER = {"Pacific/Apia": (2011, 2012)}
 HOUR, QUARTER, TICK = timedelta(hours=1), timedelta(minutes=15), timedelta(microseconds=1)
 #: As near to the ends of the calendar as a moment can be that each zone has a local time for.
 ENDS = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC))
@@ -43,8 +45,9 @@ every_database = settings(max_examples=150, deadline=None, suppress_health_check
 
 def turns(zone: ZoneInfo) -> list[datetime]:
     """Return the first instants, to the quarter-hour, at which the zone has another offset than before."""
-    at, found = datetime(YEARS[0], 1, 1, tzinfo=UTC), []
-    while at.year <= YEARS[-1]:
+    first, last = EARLIER.get(zone.key, YEARS)
+    at, found = datetime(first, 1, 1, tzinfo=UTC), []
+    while at.year <= last:
         if at.astimezone(zone).utcoffset() != (at + timedelta(days=1)).astimezone(zone).utcoffset():
             instant = at
             while instant.astimezone(zone).utcoffset() == at.astimezone(zone).utcoffset():
@@ -122,6 +125,8 @@ async def likes(rows: ReadRows) -> list[Given]:
 @example(asked=period(date.min, 30, "Pacific/Kiritimati"), granularity=Granularity.WEEK, narrowed="author")
 @example(asked=period(date(9999, 12, 1), 30, "Pacific/Pago_Pago"), granularity=Granularity.DAY, narrowed="")
 @example(asked=period(date(9999, 12, 1), 30, "Pacific/Kiritimati"), granularity=Granularity.MONTH, narrowed="post")
+@example(asked=period(date(2011, 12, 28), 4, "Pacific/Apia"), granularity=Granularity.DAY, narrowed="")
+@example(asked=period(date(2011, 12, 30), 0, "Pacific/Apia"), granularity=Granularity.DAY, narrowed="")
 @example(asked=period(date(9990, 1, 1), 3_651, "Asia/Kathmandu"), granularity=Granularity.WEEK, narrowed="")
 async def test_each_like_is_counted_on_its_local_day(
     likes: list[Given], reader: Reader, *, asked: Period, granularity: Granularity, narrowed: str
@@ -137,7 +142,7 @@ def meant(likes: list[Given], author_id: UUID | None, post_id: UUID | None) -> l
     return [like for like in likes if like[0] == (post_id or like[0]) and like[1] == (author_id or like[1])]
 
 
-def test_the_critical_moments_have_clocks_turned_both_ways_by_half_and_whole_hours() -> None:
+def test_the_critical_moments_have_clocks_turned_both_ways_by_half_and_whole_hours_and_a_day_left_out() -> None:
     by = set()
     for name in ZONES:
         zone = ZoneInfo(name)
@@ -146,4 +151,4 @@ def test_the_critical_moments_have_clocks_turned_both_ways_by_half_and_whole_hou
             assert after is not None
             assert earlier is not None
             by.add(after - earlier)
-    assert by == {HOUR, -HOUR, 2 * QUARTER, -2 * QUARTER}
+    assert by == {HOUR, -HOUR, 2 * QUARTER, -2 * QUARTER, 24 * HOUR}

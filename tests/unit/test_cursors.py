@@ -40,6 +40,14 @@ def test_text_that_no_list_gave_is_refused(text: str) -> None:
         LIST.position(text)
 
 
+@pytest.mark.parametrize(("letter", "other"), [("_", "/"), ("-", "+")])
+def test_the_same_place_in_other_letters_is_refused(letter: str, other: str) -> None:
+    cursor = RANKING.encode(7, UUID(int=0xFBEF_BEFF_FFFF))
+    assert letter in cursor
+    with pytest.raises(InvalidCursor):
+        RANKING.position(cursor.replace(letter, other))
+
+
 @given(at=MOMENTS, identifier=st.uuids(), place=st.integers(0, 39), letter=st.characters())
 def test_a_changed_letter_is_refused_or_is_another_cursor(
     at: datetime, identifier: UUID, place: int, letter: str
