@@ -123,6 +123,34 @@ async def test_fault_30_a_forged_cursor_is_refused(signed_up: SignUp, projector:
     assert (await ada.get("/posts/", params={"cursor": cursor})).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/posts/", "/posts/?sort=top", "/feed/", "/notifications/?status=all"])
+async def test_fault_30_a_cursor_changed_anywhere_is_refused_or_another_place_of_the_list(
+    signed_up: SignUp, blog: Blog, projector: Projector, path: str
+) -> None:
+    ada, eve, author = await signed_up("ada"), await signed_up("eve"), await signed_up("author")
+    for reader in (ada, eve):
+        assert (await reader.put(f"/users/{author.id}/subscribe/")).status_code == 200
+    for number in range(2):
+        await author.publish(f"Title {number}")
+        await blog.announce()
+    await projector.fold()
+    cursor = (await ada.get(path, params={"limit": 1})).json()["next_cursor"]
+
+    changed: dict[int, list[int]] = {place: [] for place in range(len(cursor))}
+    for place, statuses in changed.items():
+        for letter in {"A", "+", "é", ""} - {cursor[place]}:
+            text = cursor[:place] + letter + cursor[place + 1 :]
+            answer = await ada.get(path, params={"cursor": text})
+            statuses.append(answer.status_code)
+            assert answer.is_success or answer.json()["type"] == "/problems/invalid-cursor"
+
+    assert {status for statuses in changed.values() for status in statuses} == {200, 422}
+    # These letters say which list it is.
+    assert {status for place in range(8) for status in changed[place]} == {422}
+    own = not path.startswith("/posts/")
+    assert (await eve.get(path, params={"cursor": cursor})).status_code == (422 if own else 200)
+
+
 async def test_fault_31_of_a_body_without_end_no_more_than_the_limit_is_read(
     api: httpx.AsyncClient, config: Any
 ) -> None:
