@@ -57,14 +57,15 @@ async def count(sql: Connection, table: str) -> int:
 async def test_fault_15_100_requests_cancelled_at_their_begin_leave_the_pool_intact(
     ada: Person, proxy: TcpProxy, sql: Connection
 ) -> None:
-    for number in range(100):
-        begin = proxy.trap(BEGIN, Then.HOLD, of=OF_COMMANDS)
-        request = asyncio.create_task(ada.publish(f"Title {number}"))
-        await begin.sprung.wait()
-        request.cancel()
-        await asyncio.gather(request, return_exceptions=True)
-        begin.let_go.set()
-    await asyncio.gather(*(ada.publish(f"After {number}") for number in range(10)))
+    async with asyncio.timeout(PATIENCE_SECONDS):  # of a pool that has lost its connection, nothing comes any more
+        for number in range(100):
+            begin = proxy.trap(BEGIN, Then.HOLD, of=OF_COMMANDS)
+            request = asyncio.create_task(ada.publish(f"Title {number}"))
+            await begin.sprung.wait()
+            request.cancel()
+            await asyncio.gather(request, return_exceptions=True)
+            begin.let_go.set()
+        await asyncio.gather(*(ada.publish(f"After {number}") for number in range(10)))
     await until(lambda: nobody_lingers(sql))
     assert await count(sql, "posts") == (await events(sql))["PostPublished"]
 
