@@ -79,7 +79,7 @@ class Freshness:
             self._forget_after_loss()
             era = self._reader.era
             fresh = await self._answer(query, tokens, confirm=confirm, accept_stale=accept_stale)
-            if self._reader.era == era:
+            if self._reader.era == era or fresh.stale:
                 return fresh
 
     async def _answer(self, query: Query[T], tokens: Sequence[int], *, confirm: bool, accept_stale: bool) -> Fresh[T]:

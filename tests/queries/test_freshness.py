@@ -131,3 +131,18 @@ async def test_a_loss_that_another_query_has_noticed_first_is_not_overlooked(
     async with await open_query_pool(config, init=openings.note) as pool:
         watching = Freshness(redis, Reader(pool, timeout_seconds=5, openings=openings), wait_seconds=5)
         assert (await watching.answer(Meanwhile(happening=lose))).value == 2
+
+
+async def test_whoever_takes_what_is_stale_waits_once_though_a_connection_was_opened_meanwhile(
+    redis: Redis, reader_pool: Pool, commands: CommandStore, sql: Connection
+) -> None:
+    openings = Openings()
+    reader = Reader(reader_pool, timeout_seconds=5, openings=openings)
+    blog = Blog(commands, sql)
+    await blog.post(await blog.user())
+    token = await sql.fetchval("SELECT max(tx::text::bigint) FROM event")
+    query = Meanwhile(happening=lambda: openings.note(None))
+
+    fresh = await Freshness(redis, reader, wait_seconds=0.05).answer(query, tokens=[token], accept_stale=True)
+
+    assert (fresh.value, fresh.stale) == (1, True)
