@@ -1,4 +1,4 @@
-"""What is there to be asked for that nobody could make up: an author whom a reader follows, news, and sessions."""
+"""What is there to be asked for that nobody could make up: an author whom a reader follows, news, sessions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -24,6 +24,7 @@ async def known(reader: Person, author: Person) -> Mapping[str, Sequence[str]]:
 
     return {
         "path.user_id": [str(author.id)],
+        "path.slug": ["not-found", "invalid-input"],
         "path.notification_id": await until(news),
         "body.refresh_token": [(await author.sign_in())["refresh_token"] for _ in range(_SESSIONS)],
         "body.email": [f"newcomer{number}@example.org" for number in range(_NEWCOMERS)],
