@@ -2,7 +2,7 @@
 
 InkfoldError
 ├── Refused (4xx): InvalidInput, Unauthenticated, Forbidden, NotFound…, Conflict, PreconditionFailed, IdempotencyKey…,
-│   RateLimited
+│   MalformedRequest, RequestTimeout, HeadersTooLarge, RateLimited
 └── Unavailable (503): Overloaded, StorageFull, ProjectionLagging, OutcomeUnknown
 
 The docstring of each class is public: it is what an answer says when nothing more is known.
@@ -125,6 +125,24 @@ class IdempotencyKeyReused(InkfoldError):
     """This Idempotency-Key was sent with another request. Nothing was changed; take a new key for each new request."""
 
     status, slug, title = 422, "idempotency-key-reused", "Idempotency key reused"
+
+
+class MalformedRequest(InkfoldError):
+    """This is no HTTP/1.1 request that can be read: its first line, a header field or the form of its body is wrong."""
+
+    status, slug, title = 400, "malformed-request", "Malformed request"
+
+
+class RequestTimeout(InkfoldError):
+    """The request did not arrive in time. Send it again."""
+
+    status, slug, title = 408, "request-timeout", "Request timeout"
+
+
+class HeadersTooLarge(InkfoldError):
+    """The header fields are larger, or more, than this service takes. Send fewer or shorter ones."""
+
+    status, slug, title = 431, "headers-too-large", "Header fields too large"
 
 
 class RateLimited(InkfoldError):

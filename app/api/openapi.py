@@ -12,7 +12,6 @@ from app.api.frame.problems import (
     MEDIA_TYPE,
     RATE_LIMIT_HEADERS,
     ContentTooLarge,
-    HeadersTooLarge,
     MalformedBody,
     Problem,
     UnsupportedMediaType,
@@ -21,7 +20,17 @@ from app.api.frame.problems import (
 )
 from app.api.idempotency_keys import HEADER as IDEMPOTENCY_KEY
 from app.api.idempotency_keys import REFUSALS
-from app.errors import InkfoldError, InvalidInput, RateLimited, Unauthenticated, Unavailable
+from app.errors import (
+    HeadersTooLarge,
+    InkfoldError,
+    InvalidInput,
+    MalformedRequest,
+    Overloaded,
+    RateLimited,
+    RequestTimeout,
+    Unauthenticated,
+    Unavailable,
+)
 
 SUMMARY: Final = "A blog whose reads are exact, ready-made tables."
 DESCRIPTION: Final = """
@@ -134,7 +143,7 @@ def _say_errors(operation: dict[str, Any]) -> None:
         _add(operation, MalformedBody, ContentTooLarge, UnsupportedMediaType)
     if _UNLIMITED.isdisjoint(operation["tags"]):
         _add(operation, RateLimited)
-    _add(operation, UriTooLong, HeadersTooLarge, Unavailable)
+    _add(operation, MalformedRequest, RequestTimeout, UriTooLong, HeadersTooLarge, Unavailable, Overloaded)
     operation["responses"] = dict(sorted(responses.items()))
 
 

@@ -65,7 +65,7 @@ async def test_a_request_that_does_not_come_whole_is_408_and_others_are_served(p
         await slow.send(half)
         await other.send(ASKED)
         assert (await other.answer()).startswith(b"HTTP/1.1 200")
-        assert problem(await slow.rest()) == (408, "about:blank")
+        assert problem(await slow.rest()) == (408, "/problems/request-timeout")
 
 
 async def test_many_slow_requests_keep_nobody_from_being_served(port: int) -> None:
@@ -116,13 +116,13 @@ async def test_a_large_body_is_no_large_head(port: int) -> None:
 async def test_a_head_without_end_is_431(port: int, size: int) -> None:
     async with connected(port) as connection:
         await connection.send(b"GET /posts/ HTTP/1.1\r\nHost: a\r\nX-Long: " + b"y" * size)
-        assert problem(await connection.answer()) == (431, "about:blank")
+        assert problem(await connection.answer()) == (431, "/problems/headers-too-large")
 
 
 async def test_what_is_no_http_is_400(port: int) -> None:
     async with connected(port) as connection:
         await connection.send(b"\x16\x03\x01\x02\x00\x01 nonsense\r\n\r\n")
-        assert problem(await connection.rest()) == (400, "about:blank")
+        assert problem(await connection.rest()) == (400, "/problems/malformed-request")
 
 
 async def test_connections_beyond_the_limit_are_503_until_others_end(port: int) -> None:
@@ -134,7 +134,7 @@ async def test_connections_beyond_the_limit_are_503_until_others_end(port: int) 
         async with connected(port) as beyond:
             await beyond.send(ASKED)
             refused = await beyond.rest()
-        assert problem(refused) == (503, "about:blank")
+        assert problem(refused) == (503, "/problems/overloaded")
         assert b"retry-after: 1" in refused.lower()
     async with asyncio.timeout(60), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         while (await client.get("/health/live")).status_code != 200:

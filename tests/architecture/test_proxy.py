@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from app.api.frame.problems import ContentTooLarge, describe
-from app.errors import InkfoldError, NotFound, Unavailable
+from app.api.frame.problems import ContentTooLarge, UriTooLong, describe
+from app.errors import InkfoldError, MalformedRequest, NotFound, RequestTimeout, Unavailable
 from app.settings import Settings
 from tests.support.compose import SERVICES, file_of
 
@@ -58,12 +58,13 @@ def answered_by_itself() -> dict[int, dict[str, object]]:
     return {int(status): json.loads(body.replace("\\'", "'")) for status, body in bodies}
 
 
-@pytest.mark.parametrize("kind", [ContentTooLarge, NotFound, Unavailable])
-def test_what_it_refuses_by_itself_it_refuses_in_the_apis_words(kind: type[InkfoldError]) -> None:
-    assert answered_by_itself()[kind.status] == describe(kind)
-
-
-def test_whatever_else_it_refuses_is_a_problem_too() -> None:
-    for status, body in answered_by_itself().items():
-        assert body["status"] == status
-        assert body["type"] == "about:blank" or str(body["type"]).startswith("/problems/")
+def test_what_it_refuses_by_itself_it_refuses_in_the_apis_words() -> None:
+    kinds: list[type[InkfoldError]] = [
+        ContentTooLarge,
+        MalformedRequest,
+        NotFound,
+        RequestTimeout,
+        Unavailable,
+        UriTooLong,
+    ]
+    assert answered_by_itself() == {kind.status: describe(kind) for kind in kinds}

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.api.frame.problems import ContentTooLarge, describe
-from app.errors import NotFound, Unavailable
+from app.errors import MalformedRequest, NotFound, Unavailable
 from tests.support.proxy import CONNECTIONS, NGINX, Proxy, adapt, command, running_proxy
 from tests.support.running_system import free_port
 from tests.support.waiting import until
@@ -117,6 +117,14 @@ async def test_what_the_api_goes_by_passes_unchanged(proxy: Proxy) -> None:
         assert header.lower() in request.lower()
 
 
+async def test_the_api_is_named_a_host_even_by_a_client_of_http_1_0(proxy: Proxy) -> None:
+    async with proxy.sent(b"GET /posts/ HTTP/1.0\r\n\r\n") as (reader, _):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+    (request,) = proxy.upstream.requests
+    assert re.findall(rb"(?i)\r\nhost: (.*)\r\n", request) == [b"inkfold"]
+
+
 async def test_a_body_that_is_too_large_is_refused_before_it_is_sent(proxy: Proxy) -> None:
     head = b"POST /posts/ HTTP/1.1\r\nHost: inkfold.test\r\nContent-Length: 52428800\r\nConnection: close\r\n\r\n"
     async with proxy.sent(head) as (reader, _):
@@ -145,5 +153,5 @@ async def test_a_malformed_request_is_answered_with_a_problem(proxy: Proxy) -> N
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
 
     assert head.startswith(b"HTTP/1.1 400")
-    assert json.loads(body)["status"] == 400
+    assert json.loads(body) == describe(MalformedRequest)
     assert proxy.upstream.requests == []

@@ -102,7 +102,9 @@ class LastResort:
         except Exception as error:
             if scope["type"] != "http" or started:
                 raise
-            await _unexpected(error)(scope, receive, send)
+            # Middleware that reads the body meets what app.http_protocol refuses of it.
+            answer = problem_answer(error) if isinstance(error, InkfoldError) else _unexpected(error)
+            await answer(scope, receive, send)
 
 
 def _unexpected(error: Exception) -> Response:

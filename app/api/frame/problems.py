@@ -66,12 +66,6 @@ class UriTooLong(InkfoldError):
     status, slug, title = 414, "uri-too-long", "URI too long"
 
 
-class HeadersTooLarge(InkfoldError):
-    """The header fields are larger, or more, than this service takes. Send fewer or shorter ones."""
-
-    status, slug, title = 431, "headers-too-large", "Header fields too large"
-
-
 class UnsupportedMediaType(InkfoldError):
     """Send the body as `Content-Type: application/json`."""
 

@@ -21,6 +21,7 @@ from app.api.lane.switched import Switched, switched
 from app.api.operations.metrics import CLOSED, Metrics
 from app.command_store import CommandStore
 from app.errors import InkfoldError, Overloaded, Unavailable
+from app.http_protocol import REFUSED
 from app.rate_limits.policies import Standings, refusal
 from app.rate_limits.rate_limits import RateLimits
 
@@ -40,7 +41,7 @@ class FastLane:
 
     async def answer(self, scope: Scope, send: Send) -> bool:
         """Answer a request, or return False for FastAPI to answer it."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or REFUSED in scope:
             return False
         if scope["method"] == "GET":
             request = asked(scope, self._sources.access_tokens)
