@@ -6,7 +6,7 @@ from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
-from app.identity import email_addresses
+from app.identity import email_addresses, usernames
 
 _LONGEST: Final = 45  # of an IPv6 address with an IPv4 address at its end
 _NETWORK_BITS: Final = 64
@@ -44,8 +44,8 @@ def _address(host: str) -> str | None:
 def account_of(login: str) -> str:
     """Return what stands for the account asked for; never the text itself, since people type passwords there.
 
-    An e-mail address can be written in many ways, and each of them asks for the same account.
+    It is one for all that finds the same account: an e-mail address can be written in many ways.
     """
-    name = login.strip()
-    address = email_addresses.sought(name) if "@" in name else None
-    return blake2b((address or name.lower()).encode("utf-8", "replace"), digest_size=16).hexdigest()
+    login = login.strip()
+    sought = (email_addresses.sought(login) if "@" in login else None) or usernames.key(login)
+    return blake2b(sought.encode("utf-8", "replace"), digest_size=16).hexdigest()

@@ -118,13 +118,16 @@ def test_a_unix_socket_has_no_address() -> None:
 def test_an_account_asked_for_does_not_stand_in_redis() -> None:
     assert account_of("Ada") == account_of(" ada ") != account_of("bob")
     assert "ada" not in account_of("ada")
-    assert len(account_of("\ud800" * 5_000)) == 32
-    assert len(account_of("@" + "\ud800" * 5_000)) == 32
+    assert len(account_of("\ud800" * 5_000)) == len(account_of("\ud800@" * 5_000)) == 32
 
 
-@pytest.mark.parametrize(
-    "written",
-    [" ADA@Example.org", "ada@\N{FULLWIDTH LATIN SMALL LETTER E}xample.org", "ada@example\N{IDEOGRAPHIC FULL STOP}org"],
-)
-def test_however_an_address_is_written_its_attempts_are_those_of_one_account(written: str) -> None:
-    assert account_of(written) == account_of("ada@example.org") != account_of("ada@example.net")
+def test_an_account_counts_as_one_in_whatever_way_its_address_is_written() -> None:
+    ways = [
+        "ada@bücher.org",
+        "ADA@BÜCHER.ORG",
+        "ada@xn--bcher-kva.org",
+        "ada@bücher\u3002org",
+        "ada@\uff42ü\uff43her.org",
+    ]
+    assert len({account_of(way) for way in ways}) == 1
+    assert account_of("ada@bucher.org") != account_of(ways[0])
