@@ -93,6 +93,8 @@ def _shared_socket(host: str, port: int) -> socket.socket:
     """Bind, and leave it to uvicorn to listen: only who listens gets connections."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     bound = socket.socket(family, kind, protocol)
+    if family == socket.AF_INET6:  # as uvicorn does: a proxy's IPv4 address in the form of IPv6 is not trusted
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.bind(address)

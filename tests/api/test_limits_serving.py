@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -9,6 +10,7 @@ import httpx
 import orjson
 import pytest
 
+from app.serving import _shared_socket
 from app.settings import Settings
 from projections.projector import Projector
 from tests.support.api_server import Connection, api_server
@@ -153,6 +155,11 @@ async def test_readers_behind_a_trusted_proxy_count_by_their_own_addresses(port:
         assert await read("198.51.100.7", "203.0.113.9, 192.0.2.1") == 429
         assert await read("198.51.100.7") == 200
         assert [await read() for _ in range(6)] == [200] * 6
+
+
+def test_a_shared_port_of_ipv6_takes_no_ipv4_whose_addresses_would_not_be_known_for_what_they_are() -> None:
+    with _shared_socket("::", 0) as bound:
+        assert bound.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
 
 
 async def test_an_answer_says_nothing_of_the_server(port: int) -> None:
