@@ -189,6 +189,12 @@ async def test_what_is_logged_twice_over_is_written_once(capsys: pytest.CaptureF
         ("{'refresh_token': 'x y'}", "{'refresh_token': [secret]}"),
         ("?access_token=x&limit=3", "?access_token=[secret]&limit=3"),
         ("postgresql://me:pw@h/db?x=1", "postgresql://me:[secret]@h/db?x=1"),
+        (
+            "DETAIL:  Key (email)=(ada.l+1@example.co.uk) already exists.",
+            "DETAIL:  Key (email)=([address]) already exists.",
+        ),
+        ("/users/ada@example.org/", "/users/[address]/"),
+        ("postgresql://me@db.example.org/db", "postgresql://me@db.example.org/db"),
         ("/posts/0190d2a0-0000-7000-8000-000000000000/", "/posts/0190d2a0-0000-7000-8000-000000000000/"),
     ],
 )
