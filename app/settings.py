@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged")
 
     access_token_seconds: int = Field(900, ge=30, description="Life of an access token")
-    refresh_token_days: int = Field(30, ge=1, description="Life of a refresh token")
+    refresh_token_days: int = Field(30, ge=1, le=3650, description="Life of a refresh token")
     hashing_threads: int = Field(2, ge=1, description="Passwords hashed at once")
     hashing_queue: int = Field(64, ge=1, description="Passwords waiting to be hashed before 503")
 
