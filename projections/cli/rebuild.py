@@ -22,6 +22,13 @@ _AFTERWARDS = (
     "`inkfold projections rebuild --discard` drops it."
 )
 
+# A rebuild's own is the worker's role's; what an older release has left may be the account's that migrates.
+_AS_OWNER = """
+SELECT set_config('role', rolname, false)
+FROM pg_namespace n
+JOIN pg_roles r ON r.oid = n.nspowner
+WHERE nspname = $1
+"""
 _ROWS = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = $1::text::regclass"
 
 
@@ -83,7 +90,7 @@ def discard_interrupted(*, as_json: bool) -> None:
     """Drop what an interrupted rebuild has left, unless one is running."""
 
     async def work() -> list[str]:
-        async with connected() as connection:
+        async with connected(role=None) as connection:
             if not await lock(connection, [BUILDING]):
                 raise RebuildRunningError(
                     f"A rebuild is running (pid {await holder(connection, BUILDING)}); nothing was dropped. "
@@ -91,6 +98,7 @@ def discard_interrupted(*, as_json: bool) -> None:
                 )
             left = await shadow_schemas(connection)
             for schema in left:
+                await connection.execute(_AS_OWNER, schema)
                 await connection.execute(f"DROP SCHEMA {schema} CASCADE")
             return left
 

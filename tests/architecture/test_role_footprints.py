@@ -10,11 +10,14 @@ _FOOTPRINTS = """
 SELECT DISTINCT d.classid::regclass::text, d.deptype::text, pg_describe_object(d.classid, d.objid, 0)
 FROM pg_shdepend d
 LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
 JOIN pg_database here ON here.datname = current_database()
 WHERE d.refclassid = 'pg_authid'::regclass
   AND d.refobjid = to_regrole($1)
   AND (d.dbid = here.oid OR (d.classid = 'pg_database'::regclass AND d.objid = here.oid))
   AND coalesce(c.relkind NOT IN ('r', 'v'), true)
+  -- what a worker that runs at the moment has made for its session
+  AND coalesce(c.relnamespace, p.pronamespace, 'public'::regnamespace)::regnamespace::text !~ '^pg_temp_'
 """
 _COLUMNS = """
 SELECT attrelid::regclass::text, attname
