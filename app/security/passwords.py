@@ -7,6 +7,7 @@ rather than queue it without end.
 import asyncio
 import os
 import sys
+import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -81,11 +82,11 @@ class Turn:
 
     async def hash(self, password: str) -> str:
         """Return a salted hash to be stored."""
-        return await self.run(lambda: str(self._scheme.hash(password)))
+        return await self.run(lambda: str(self._scheme.hash(_prepared(password))))
 
     async def verify(self, password: str, hashed: str | None) -> bool:
         """Say whether the password is the one hashed; None takes as long and is never right."""
-        right = await self.run(lambda: bool(self._scheme.verify(password, hashed or self._nobody)))
+        right = await self.run(lambda: bool(self._scheme.verify(_prepared(password), hashed or self._nobody)))
         return right and hashed is not None
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -96,6 +97,12 @@ class Turn:
         except asyncio.CancelledError:
             await asyncio.wait([job])
             raise
+
+
+def _prepared(password: str) -> str:
+    """Return what is hashed: the same however a keyboard composes letters and spaces (RFC 8265, OpaqueString)."""
+    spaced = "".join(" " if unicodedata.category(letter) == "Zs" else letter for letter in password)
+    return unicodedata.normalize("NFC", spaced)
 
 
 def _give_way() -> None:

@@ -6,7 +6,6 @@ from typing import Final
 import httpx
 import pytest
 from fastapi import FastAPI
-from passlib.hash import argon2
 from starlette.routing import Route
 
 from app.api.docs import ASSETS
@@ -17,9 +16,8 @@ from projections.projector import Projector
 from tests.api.test_bad_input import everything
 from tests.hostile.routes import CALLERS, ROWS, Row
 from tests.support.blog import Blog
-from tests.support.people import PASSWORD
+from tests.support.people import HASHED, PASSWORD
 
-_HASHED: Final = argon2.using(type="ID", memory_cost=19_456, time_cost=2, parallelism=1).hash(PASSWORD)
 _SET_PASSWORD: Final = "UPDATE users SET hashed_password = $2 WHERE id = $1"
 #: Whose a row is.
 OWNED: Final = {
@@ -54,7 +52,7 @@ class Scene:
 @pytest.fixture
 async def scene(blog: Blog, application: FastAPI, projector: Projector) -> Scene:
     owner, stranger, author = await blog.user("owner"), await blog.user("stranger"), await blog.user("author")
-    await blog.sql.execute(_SET_PASSWORD, owner.id, _HASHED)
+    await blog.sql.execute(_SET_PASSWORD, owner.id, HASHED)
     post = await blog.post(owner)
     await blog.like(post, owner)
     await blog.subscribe(owner, author)

@@ -130,7 +130,8 @@ async def test_a_loss_that_another_query_has_noticed_first_is_not_overlooked(
     openings = Openings()
     async with await open_query_pool(config, init=openings.note) as pool:
         watching = Freshness(redis, Reader(pool, timeout_seconds=5, openings=openings), wait_seconds=5)
-        assert (await watching.answer(Meanwhile(happening=lose))).value == 2
+        # Once more for each connection that was opened in place of a lost one: the next one taken may be another.
+        assert (await watching.answer(Meanwhile(happening=lose))).value in {2, 3}
 
 
 async def test_whoever_takes_what_is_stale_waits_once_though_a_connection_was_opened_meanwhile(

@@ -31,6 +31,28 @@ async def test_only_the_right_password_verifies(hasher: PasswordHasher) -> None:
         assert not await turn.verify(PASSWORD + " ", hashed)
 
 
+@pytest.mark.parametrize(
+    ("typed_at_first", "typed_later"),
+    [
+        ("caf\N{LATIN SMALL LETTER E WITH ACUTE} noir", "cafe\N{COMBINING ACUTE ACCENT} noir"),
+        ("caf\N{LATIN SMALL LETTER E WITH ACUTE} noir", "caf\N{LATIN SMALL LETTER E WITH ACUTE}\N{NO-BREAK SPACE}noir"),
+    ],
+    ids=["composed and not", "another space"],
+)
+async def test_password_is_the_same_on_every_keyboard(
+    hasher: PasswordHasher, typed_at_first: str, typed_later: str
+) -> None:
+    async with hasher.turn() as turn:
+        assert await turn.verify(typed_later, await turn.hash(typed_at_first))
+        assert await turn.verify(typed_at_first, await turn.hash(typed_later))
+
+
+async def test_letters_that_only_look_alike_are_another_password(hasher: PasswordHasher) -> None:
+    async with hasher.turn() as turn:
+        assert not await turn.verify("\N{FULLWIDTH LATIN SMALL LETTER A}" * 8, await turn.hash("a" * 8))
+        assert not await turn.verify("a" * 8, await turn.hash("A" * 8))
+
+
 async def test_hash_is_argon2id_of_the_recommended_cost_and_salted(hasher: PasswordHasher) -> None:
     async with hasher.turn() as turn:
         first, second = [await turn.hash(PASSWORD) for _ in range(2)]
