@@ -1,5 +1,6 @@
-"""What the tests of attacks share with those of projections: a blog that runs commands."""
+"""What the tests of attacks share with those of projections: a blog that runs commands. They attack whole systems."""
 
 from tests.projections.conftest import blog
+from tests.support.untraced import untraced
 
-__all__ = ["blog"]
+__all__ = ["blog", "untraced"]
