@@ -37,3 +37,8 @@ async def lose_locks_when_silent(connection: Connection, *, seconds: int = 10) -
     await connection.execute(
         f"SET idle_session_timeout = '{seconds:d}s'; SET idle_in_transaction_session_timeout = '{seconds:d}s'"
     )
+
+
+async def stay_when_silent(connection: Connection) -> None:
+    """Take that back, for a session that has nothing to hold."""
+    await connection.execute("RESET idle_session_timeout; RESET idle_in_transaction_session_timeout")

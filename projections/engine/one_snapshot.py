@@ -6,13 +6,14 @@ anyone may step again. Neither waits for steps, or holds them up, from then on.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import asyncpg
 
 from projections.engine.checkpoint import Checkpoint, Connect, Connection, read_checkpoints, system_identifier
-from projections.engine.connections import lose_locks_when_silent, opened
+from projections.engine.connections import lose_locks_when_silent, opened, stay_when_silent
 from projections.engine.definitions import is_installed
 from projections.engine.locks import holding
 from projections.engine.projection import Projection
@@ -33,32 +34,48 @@ class UnverifiableError(Exception):
     """A projection can't be brought to a snapshot to be compared at; the message says why and what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """One brings the tables to a snapshot; in that, one reads their definitions, and one what they show."""
+
+    stepping: Connection
+    defined: Connection
+    shown: Connection
+
+
+@asynccontextmanager
+async def opened_sessions(connect: Connect) -> AsyncIterator[Sessions]:
+    """Open the sessions, which serve any number of projections, one after the other."""
+    async with opened(connect) as stepping, opened(connect) as defined, opened(connect) as shown:
+        await prepare_session(stepping)
+        yield Sessions(stepping, defined, shown)
+
+
 @asynccontextmanager
 async def at_one_snapshot(
-    connect: Connect, projection: Projection, defined: Connection, shown: Connection
+    sessions: Sessions, projection: Projection
 ) -> AsyncIterator[tuple[Snapshot, datetime | None]]:
     """Let `defined` and `shown` see the normalized tables and the read tables of one snapshot, in open transactions."""
-    async with opened(connect) as stepping:
-        await lose_locks_when_silent(stepping)
-        await prepare_session(stepping)
-        try:
-            met = await _meet(stepping, projection, defined, shown)
-        except StepFailedError as failure:
-            raise UnverifiableError(
-                f"{projection.name} can't be verified while its fold fails: {failure.__cause__}"
-            ) from failure
-        except asyncpg.LockNotAvailableError as error:
-            raise UnverifiableError(f"{projection.name} is held by another session for long. Try again.") from error
-        except asyncpg.SerializationError as error:
-            raise UnverifiableError(f"{projection.name} was changed by another session. Try again.") from error
+    await lose_locks_when_silent(sessions.stepping)
+    try:
+        met = await _meet(sessions, projection)
+    except StepFailedError as failure:
+        raise UnverifiableError(
+            f"{projection.name} can't be verified while its fold fails: {failure.__cause__}"
+        ) from failure
+    except asyncpg.LockNotAvailableError as error:
+        raise UnverifiableError(f"{projection.name} is held by another session for long. Try again.") from error
+    except asyncpg.SerializationError as error:
+        raise UnverifiableError(f"{projection.name} was changed by another session. Try again.") from error
+    await stay_when_silent(sessions.stepping)
     yield met
-    for connection in (defined, shown):
+    for connection in (sessions.defined, sessions.shown):
         await connection.execute("ROLLBACK")
+        await stay_when_silent(connection)
 
 
-async def _meet(
-    stepping: Connection, projection: Projection, defined: Connection, shown: Connection
-) -> tuple[Snapshot, datetime | None]:
+async def _meet(sessions: Sessions, projection: Projection) -> tuple[Snapshot, datetime | None]:
+    stepping, defined, shown = sessions.stepping, sessions.defined, sessions.shown
     cluster = await system_identifier(stepping)
     for _ in range(_TRIES):
         # In the usual way, so that the step with the locks is short.

@@ -11,8 +11,7 @@ from datetime import datetime
 
 from projections.engine.checkpoint import Connect
 from projections.engine.comparison import Compared, Difference, compare
-from projections.engine.connections import opened
-from projections.engine.one_snapshot import at_one_snapshot
+from projections.engine.one_snapshot import Sessions, at_one_snapshot, opened_sessions
 from projections.engine.projection import Projection
 from projections.engine.report import QUIET, Report
 from projections.engine.snapshot import Snapshot
@@ -66,31 +65,31 @@ async def verify(
     Commands, queries and steps go on. Raises UnverifiableError for a projection that was not built, is paused or fails.
     """
     verified = []
-    for projection in projections:
-        report.begin(f"Verifying {projection.name}", len(projection.tables), "tables")
-        verified.append(await _verify(connect, projection, sample=sample, report=report))
+    async with opened_sessions(connect) as sessions:
+        for projection in projections:
+            report.begin(f"Verifying {projection.name}", len(projection.tables), "tables")
+            verified.append(await _verify(sessions, projection, sample=sample, report=report))
     return verified
 
 
-async def _verify(connect: Connect, projection: Projection, *, sample: bool, report: Report) -> Verified:
+async def _verify(sessions: Sessions, projection: Projection, *, sample: bool, report: Report) -> Verified:
     began = time.monotonic()
     tables: list[Compared] = []
-    async with opened(connect) as defined, opened(connect) as shown:
-        async with at_one_snapshot(connect, projection, defined, shown) as (snapshot, built_at):
-            for table in projection.tables:
-                tables.append(await compare(table, defined, shown, sample=sample))
-                report.reach(len(tables))
-        seconds = time.monotonic() - began
-        verified = Verified(
-            projection=projection.name,
-            snapshot=snapshot,
-            built_at=built_at,
-            verified_at=None,
-            sample=sample,
-            tables=tables,
-            seconds=seconds,
-        )
-        if sample:
-            return verified
-        at = await shown.fetchval(_RECORD, projection.name, seconds, verified.rows, verified.different)
+    async with at_one_snapshot(sessions, projection) as (snapshot, built_at):
+        for table in projection.tables:
+            tables.append(await compare(table, sessions.defined, sessions.shown, sample=sample))
+            report.reach(len(tables))
+    seconds = time.monotonic() - began
+    verified = Verified(
+        projection=projection.name,
+        snapshot=snapshot,
+        built_at=built_at,
+        verified_at=None,
+        sample=sample,
+        tables=tables,
+        seconds=seconds,
+    )
+    if sample:
+        return verified
+    at = await sessions.shown.fetchval(_RECORD, projection.name, seconds, verified.rows, verified.different)
     return replace(verified, verified_at=at)

@@ -29,6 +29,12 @@ OTHER_RANKS = replace(RANKS, definition="SELECT id AS post_id, author_id, 7 AS l
 OTHER_RELEASE = replace(RANKING, tables=(OTHER_RANKS,))
 
 _GATE = 4711
+#: Longer than sessions with locks may be silent.
+_STEPPING_LONG_SILENT = """
+SELECT count(*) = 1
+FROM pg_stat_activity
+WHERE application_name = 'inkfold-building' AND state = 'idle' AND now() - state_change > interval '11 seconds'
+"""
 _EXCLUSION_AWAITED = "SELECT count(*) > 0 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
 
 
@@ -82,6 +88,22 @@ async def test_steps_go_on_while_a_comparison_lasts(
     assert verified.differences == []
     assert verified.rows == 1
     assert await blog.sql.fetchval("SELECT snapshot::text FROM checkpoint LIMIT 1") != str(verified.snapshot)
+
+
+async def test_the_next_projection_is_compared_however_long_the_last_one_took(
+    blog: Blog, projector: Projector, building: Connect, gate: Connection
+) -> None:
+    post = await blog.post(await blog.user())
+    await projector.fold()
+    await gate.execute("SELECT pg_advisory_lock($1)", _GATE)
+    verifying = asyncio.create_task(verify(building, [RANKING, POSTS]))
+    await until_true(blog.sql, _STEPPING_LONG_SILENT)
+    await blog.like(post, await blog.user())
+    await gate.execute("SELECT pg_advisory_unlock($1)", _GATE)
+    ranks, posts = await verifying
+    assert (ranks.projection, ranks.rows, ranks.differences) == ("ranking", 1, [])
+    assert (posts.projection, posts.rows, posts.differences) == ("posts", 2, [])
+    assert ranks.snapshot.age < posts.snapshot.age
 
 
 async def test_rows_spoilt_before_its_snapshot_are_found_and_later_ones_are_not_its_business(
