@@ -21,7 +21,7 @@ help: ## Say what there is to type
 run: .venv/installed-run ## Start everything here (PORT and DATA_DIR are honoured); Ctrl-C stops it
 	@exec $(BIN)/inkfold up
 
-# In the order that tests/conftest.py gives: by number of tests, files with a single long one would come last, side by side with nothing.
+# In the order of tests/conftest.py: by number of tests, files with a single long one would come last, next to nothing.
 test: .venv/installed-dev ## Run the tests with branch coverage (ARGS="-k likes" chooses)
 	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
