@@ -1,7 +1,7 @@
 """The real PostgreSQL and Redis that every test runs against, started once; the database is emptied for each test."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,30 +43,31 @@ UNLIMITED = dict.fromkeys(
     "",
 )
 # Only tables that hold something. To truncate one takes two milliseconds; to delete a few rows, next to nothing.
+# The locks wait for whoever still writes, a killed worker's last step for one.
 EMPTY = """
 SET session_replication_role = replica;
 DO $$
 DECLARE
-    filled regclass;
-BEGIN
-    FOR filled IN
-        SELECT oid
+    filled regclass[] := (
+        SELECT coalesce(array_agg(oid), '{}')
         FROM pg_class
         WHERE relkind = 'r'
           AND relnamespace = 'public'::regnamespace
           AND relname NOT IN ('aerich', 'checkpoint')
-          AND pg_relation_size(oid) BETWEEN 1 AND 32_768
-    LOOP
-        EXECUTE 'DELETE FROM ' || filled;
-    END LOOP;
-    EXECUTE (
-        SELECT coalesce('TRUNCATE ' || string_agg(oid::regclass::text, ', ') || ' CASCADE', 'SELECT')
-        FROM pg_class
-        WHERE relkind = 'r'
-          AND relnamespace = 'public'::regnamespace
-          AND relname NOT IN ('aerich', 'checkpoint')
-          AND pg_relation_size(oid) > 32_768
+          AND pg_relation_size(oid) > 0
     );
+    one regclass;
+BEGIN
+    FOREACH one IN ARRAY filled LOOP
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', one);
+    END LOOP;
+    FOREACH one IN ARRAY filled LOOP
+        IF pg_relation_size(one) > 32_768 THEN
+            EXECUTE format('TRUNCATE %s CASCADE', one);
+        ELSE
+            EXECUTE format('DELETE FROM %s', one);
+        END IF;
+    END LOOP;
 END
 $$;
 RESET session_replication_role;
@@ -74,7 +75,6 @@ INSERT INTO read_post_total VALUES (true, 0);
 UPDATE checkpoint
 SET snapshot = pg_current_snapshot(), status = 'running', error = NULL, failures = 0, retry_at = NULL;
 """
-
 
 #: Files that last long begin first, or the last of them would run side by side with nothing.
 LONG = ("tests/bench/test_bench.py", "tests/soak/", "tests/journeys/", "tests/hostile")
@@ -85,9 +85,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
-def pytest_xdist_auto_num_workers() -> int:
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     """Run one more process than there are processors: a test waits for servers a fifth of its time."""
-    return (os.cpu_count() or 1) + 1
+    return (yield) + 1
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,8 @@ class Turn:
 
     async def verify(self, password: str, hashed: str | None) -> bool:
         """Say whether the password is the one hashed; None takes as long and is never right."""
-        right = await self.run(lambda: bool(self._scheme.verify(_prepared(password), hashed or self._nobody)))
+        forms = dict.fromkeys((_prepared(password), password))  # hashes of before are of passwords as they were typed
+        right = await self.run(lambda: any(self._scheme.verify(form, hashed or self._nobody) for form in forms))
         return right and hashed is not None
 
     async def run(self, work: Callable[[], T]) -> T:

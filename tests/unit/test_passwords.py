@@ -11,7 +11,7 @@ import pytest
 from passlib.hash import argon2
 
 from app.errors import Overloaded
-from app.security.passwords import PasswordHasher
+from app.security.passwords import SCHEME, PasswordHasher
 
 PASSWORD = "correct horse battery"
 
@@ -45,6 +45,12 @@ async def test_password_is_the_same_on_every_keyboard(
     async with hasher.turn() as turn:
         assert await turn.verify(typed_later, await turn.hash(typed_at_first))
         assert await turn.verify(typed_at_first, await turn.hash(typed_later))
+
+
+async def test_password_hashed_as_it_was_typed_still_verifies(hasher: PasswordHasher) -> None:
+    typed = "cafe\N{COMBINING ACUTE ACCENT}\N{NO-BREAK SPACE}noir"
+    async with hasher.turn() as turn:
+        assert await turn.verify(typed, SCHEME.hash(typed))
 
 
 async def test_letters_that_only_look_alike_are_another_password(hasher: PasswordHasher) -> None:
