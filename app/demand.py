@@ -22,8 +22,8 @@ class Demand:
         return all(name in reached and self._enough(name, reached[name]) for name in self.projections)
 
     def without(self, caught_up: Collection[str]) -> "Demand":
-        """Return the same without the least snapshots of projections that turned out to lack nothing."""
-        return replace(self, snapshots={name: at for name, at in self.snapshots.items() if name not in caught_up})
+        """Return the same without projections that turned out to lack nothing of all that is demanded."""
+        return replace(self, projections=tuple(name for name in self.projections if name not in caught_up))
 
     def _enough(self, name: str, snapshot: Snapshot) -> bool:
         least = self.snapshots.get(name)

@@ -73,7 +73,7 @@ class Freshness:
 
         With `confirm`, they must reflect all that is committed now. An answer None is given only when that is so too,
         whatever is accepted. Raises ProjectionLagging past the wait limit, unless `accept_stale` and there is something
-        to answer; InvalidInput for a token of the future.
+        to answer; InvalidInput for a token of a transaction that has not ended.
         """
         while True:
             self._forget_after_loss()
@@ -177,9 +177,10 @@ class Freshness:
         """Look how far projections have come; return what is still demanded of them.
 
         Who lacks nothing need not pass each transaction that was demanded: those without events move no checkpoint.
+        Tokens are given out after their commit, so one that is not seen by now is none.
         """
         lag = await self._looks.load(None)
-        if lag.now is not None and any(token >= lag.now.xmax for token in demand.tokens):
+        if lag.now is not None and not all(map(lag.now.sees, demand.tokens)):
             raise InvalidInput("This token was not given by this service.", field="Consistency-Token")
         self._take(lag.snapshots)
         return demand.without(lag.snapshots.keys() - lag.behind)

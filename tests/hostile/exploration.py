@@ -21,7 +21,7 @@ from schemathesis.schemas import BaseSchema
 UNLIMITED: Final = tuple(f"RATE_LIMIT_{name}" for name in ("LOGIN", "LOGIN_ADDRESS", "REGISTER", "WRITES", "READS"))
 
 _DOCUMENT: Final = "/openapi.json"
-#: A made-up Consistency-Token is waited for, and on a busy machine more than once.
+#: A made-up Consistency-Token is waited for while there is something to fold, and on a busy machine more than once.
 _PATIENCE_SECONDS: Final = 30
 _REDIRECTED: Final = 300
 _REJECTED: Final = ["400", "401", "403", "404", "405", "406", "409", "412", "413", "414", "415", "422", "428", "431"]

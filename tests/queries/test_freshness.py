@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from app.checkpoints import own_cluster, read_lag
 from app.command_store import CommandStore
 from app.db import Pool, open_query_pool
-from app.errors import ProjectionLagging
+from app.errors import InvalidInput, ProjectionLagging
 from app.freshness import Freshness
 from app.queries.reader import Openings, Reader
 from app.settings import Settings
@@ -102,6 +102,36 @@ async def test_a_transaction_without_events_is_not_waited_for(
 
     assert not demand.met((await read_lag(reader, cluster=await own_cluster(reader))).snapshots)
     await freshness._reach(demand)
+
+
+async def test_a_token_of_a_transaction_without_events_is_not_waited_for(
+    redis: Redis, reader: Reader, projector: Projector, commands: CommandStore, sql: Connection
+) -> None:
+    blog = Blog(commands, sql)
+    await blog.post(await blog.user())
+    await projector.fold()
+    token = int(await sql.fetchval("SELECT pg_current_xact_id()::text"))
+    freshness = Freshness(redis, reader, wait_seconds=60)
+    assert (await freshness.answer(Meanwhile(), tokens=[token])).value == 1
+    # While something else is to be folded, it is.
+    await blog.post(await blog.user())
+    token = int(await sql.fetchval("SELECT pg_current_xact_id()::text"))
+    with pytest.raises(ProjectionLagging):
+        await Freshness(redis, reader, wait_seconds=0.05).answer(Meanwhile(), tokens=[token])
+
+
+async def test_a_token_of_a_transaction_that_has_not_ended_is_none(
+    freshness: Freshness, config: Settings, sql: Connection
+) -> None:
+    open_one = await asyncpg.connect(config.database_url)
+    async with open_one.transaction():
+        token = int(await open_one.fetchval("SELECT pg_current_xact_id()::text"))
+        later = int(await sql.fetchval("SELECT pg_current_xact_id()::text"))
+        assert token < later
+        for made_up in (token, later + 1, 2**63 - 1):
+            with pytest.raises(InvalidInput):
+                await freshness.answer(Meanwhile(), tokens=[made_up])
+    await open_one.close()
 
 
 async def test_those_who_wait_at_the_same_time_look_together(redis: Redis, reader_pool: Pool) -> None:
