@@ -70,8 +70,7 @@ async def at_one_snapshot(
     await stay_when_silent(sessions.stepping)
     yield met
     for connection in (sessions.defined, sessions.shown):
-        await connection.execute("ROLLBACK")
-        await stay_when_silent(connection)
+        await connection.execute("ROLLBACK")  # takes back how long they may be silent, too
 
 
 async def _meet(sessions: Sessions, projection: Projection) -> tuple[Snapshot, datetime | None]:
